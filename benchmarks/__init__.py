@@ -1,0 +1,1 @@
+"""Whole runs beside restic, as ratios."""

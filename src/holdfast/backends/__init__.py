@@ -1,0 +1,1 @@
+"""One file per object store; a backend knows names and bytes."""

@@ -1,0 +1,91 @@
+"""From a location to an open backend, loading only the module that is needed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import MappingProxyType
+from typing import Protocol, cast
+
+from holdfast.backends import urls
+from holdfast.backends.options import BackendOptions
+from holdfast.errors import UsageError
+from holdfast.protocols import Backend
+
+BACKENDS = MappingProxyType(
+    {
+        "local": "holdfast.backends.local:LocalBackend",
+        "memory": "holdfast.backends.memory:MemoryBackend",
+        "s3": "holdfast.backends.s3:S3Backend",
+        "gs": "holdfast.backends.gs:GoogleBackend",
+        "az": "holdfast.backends.az:AzureBackend",
+        "azure": "holdfast.backends.az:AzureBackend",
+        "sftp": "holdfast.backends.sftp:SftpBackend",
+        "rest": "holdfast.backends.rest:RestBackend",
+    }
+)
+ENTRY_POINTS = "holdfast.backends"
+_EXTRAS = MappingProxyType({"asyncssh": "sftp", "httpx2": "rest"})
+
+
+class BackendClass(Protocol):
+    """What stands behind a row of the table."""
+
+    def from_url(self, url: str, options: BackendOptions) -> Backend:
+        """Opens the location. Raises `UsageError` if it cannot be read; need not contact the storage yet."""
+        ...
+
+
+def open_backend(url: str, *, options: BackendOptions | None = None) -> Backend:
+    """Opens the backend at a location, with repetition, limits and the read-only guard as asked.
+
+    Args:
+        url: a path, or `s3:`, `gs:`, `az:`, `sftp:`, `rest:`, `local:` and what follows.
+        options: how to open it.
+
+    Raises:
+        UsageError: the location cannot be read, or its kind is not installed.
+    """
+    options = BackendOptions() if options is None else options
+    backend = _load(urls.scheme_of(url), url).from_url(url, options)
+    atomic = bool(getattr(backend, "saves_are_atomic", True))
+    if options.upload_bytes_per_s or options.download_bytes_per_s:
+        from holdfast.backends.wrappers.limit import LimitBackend
+
+        backend = LimitBackend(
+            backend,
+            upload_bytes_per_s=options.upload_bytes_per_s,
+            download_bytes_per_s=options.download_bytes_per_s,
+        )
+    if options.retry_deadline_s > 0:
+        from holdfast.backends.wrappers.retry import RetryBackend, RetryPolicy
+
+        policy = RetryPolicy(deadline_s=options.retry_deadline_s)
+        backend = RetryBackend(backend, policy=policy, atomic=atomic, cancel=options.cancel, listener=options.listener)
+    if options.read_only:
+        from holdfast.backends.wrappers.read_only import ReadOnlyBackend
+
+        backend = ReadOnlyBackend(backend)
+    return backend
+
+
+def _load(scheme: str, url: str) -> BackendClass:
+    target = BACKENDS.get(scheme)
+    if target is None:
+        from importlib import metadata
+
+        found = next(iter(metadata.entry_points(group=ENTRY_POINTS, name=scheme)), None)
+        if found is None:
+            known = ", ".join(sorted(BACKENDS))
+            shown = urls.without_secrets(url)
+            raise UsageError(
+                detail=f"{shown} names no known kind of storage ({known}); for a folder, write local:{shown}"
+            )
+        return cast(BackendClass, found.load())
+    module, _, name = target.partition(":")
+    try:
+        return cast(BackendClass, getattr(import_module(module), name))
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get(error.name or "")
+        if extra is None:
+            raise
+        raise UsageError(detail=f"storage of kind {scheme} needs: pip install holdfast[{extra}]") from error

@@ -1,0 +1,1 @@
+"""Behaviour added around any backend."""

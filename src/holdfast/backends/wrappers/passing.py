@@ -1,0 +1,66 @@
+"""A backend that passes everything on to another; wrappers change what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from holdfast.protocols import Backend, FileKind, Handle, Payload, StoredObject
+
+
+class PassingBackend:
+    """Adds nothing.
+
+    Args:
+        inner: the storage within.
+    """
+
+    def __init__(self, inner: Backend) -> None:
+        self._inner = inner
+
+    @property
+    def url(self) -> str:
+        """The location of the storage within."""
+        return self._inner.url
+
+    @property
+    def connections(self) -> int:
+        """How many requests at once are useful."""
+        return self._inner.connections
+
+    @property
+    def storage(self) -> Backend:
+        """The storage within."""
+        return self._inner
+
+    def create(self) -> None:
+        """Prepares an empty location."""
+        self._inner.create()
+
+    def save(self, handle: Handle, data: Payload) -> None:
+        """Stores an object."""
+        self._inner.save(handle, data)
+
+    def load(self, handle: Handle, offset: int = 0, length: int | None = None) -> bytes:
+        """Reads an object or a range of it."""
+        return self._inner.load(handle, offset, length)
+
+    def size(self, handle: Handle) -> int:
+        """Bytes of a stored object."""
+        return self._inner.size(handle)
+
+    def list(self, kind: FileKind) -> Iterator[StoredObject]:
+        """Objects of a kind."""
+        return self._inner.list(kind)
+
+    def remove(self, handle: Handle) -> None:
+        """Deletes an object."""
+        self._inner.remove(handle)
+
+    def local_path(self, handle: Handle) -> Path | None:
+        """The file that holds the object, if there is one."""
+        return self._inner.local_path(handle)
+
+    def close(self) -> None:
+        """Closes the storage within."""
+        self._inner.close()

@@ -1,0 +1,1 @@
+"""The command line: parse, call, print, map to an exit status."""

@@ -1,0 +1,71 @@
+"""From whatever stopped a command to one sentence and an exit status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+
+import click
+
+from holdfast.cli.frame import Frame
+from holdfast.cli.output import Printer
+from holdfast.cli.text import _, translate_error
+from holdfast.errors import CommandLineRefused, ExitCode, HoldfastError, InternalError, Interrupted
+
+_BROKEN_PIPE = 128 + signal.SIGPIPE
+
+
+def report(error: BaseException, frame: Frame) -> int:
+    """Says what went wrong, on standard error, and returns the exit status that goes with it."""
+    if isinstance(error, BrokenPipeError):
+        _forget_output()
+        return _BROKEN_PIPE
+    named = _named(error)
+    if isinstance(named, InternalError) or frame.debug:
+        _trace(error, frame)
+    status = _interrupted_status(frame) if isinstance(named, Interrupted) else named.exit_code
+    print_error(named, status, frame.printer)
+    return status
+
+
+def print_error(error: HoldfastError, status: int, printer: Printer) -> None:
+    """One sentence with object, cause and next step; a document with --json."""
+    message, hint = translate_error(error)
+    if printer.json_output:
+        printer.message("exit_error", stream=printer.err, code=error.code, message=message, hint=hint, exit_code=status)
+        return
+    sentence = message if message.endswith((".", "!", "?")) else f"{message}."
+    printer.err.write(f"{printer.paint(_('Error:'), 'red', printer.err)} {sentence} {hint}".rstrip() + "\n")
+
+
+def _named(error: BaseException) -> HoldfastError:
+    """The error as one of ours."""
+    if isinstance(error, HoldfastError):
+        return error
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return Interrupted()
+    if isinstance(error, click.ClickException):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if isinstance(context, click.Context) else "holdfast"
+        return CommandLineRefused(detail=" ".join(error.format_message().split()), command=command)
+    return InternalError(kind=type(error).__name__, reason=" ".join(str(error).split()) or "-")
+
+
+def _interrupted_status(frame: Frame) -> int:
+    number = frame.cancel.signal_number
+    return 128 + number if number else ExitCode.INTERRUPTED
+
+
+def _trace(error: BaseException, frame: Frame) -> None:
+    """The traceback, for --debug alone."""
+    if frame.debug:
+        traceback.print_exception(error, file=frame.printer.err)
+
+
+def _forget_output() -> None:
+    """Whoever read our output has gone; nothing more must be sent, not even on exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

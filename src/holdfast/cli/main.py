@@ -1,0 +1,88 @@
+"""The command `holdfast`."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+
+import click
+
+from holdfast import __version__
+from holdfast.cli.commands import GLOBAL, Group, Lazy
+from holdfast.cli.errors import report
+from holdfast.cli.frame import Frame, foresee
+from holdfast.errors import ExitCode
+from holdfast.runtime.cancel import install_signal_handlers
+
+_VERBOSE = re.compile(r"(?:--verbose|-v)=([0-9])\Z")
+
+COMMANDS = {
+    "repo": Lazy("holdfast.cli.repo:repo", help="Work with a repository in the restic format."),
+}
+
+_DIRECTION_MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+@click.group(
+    cls=Group,
+    lazy=COMMANDS,
+    sections=[GLOBAL],
+    help="Back up applications, and prove that the backups restore.",
+)
+@click.version_option(__version__, prog_name="holdfast", message="%(prog)s %(version)s", help="Show the version.")
+def holdfast() -> None:
+    """The root of all commands; options are applied before this is called."""
+
+
+def main(arguments: Sequence[str] | None = None, *, program: click.Command = holdfast) -> int:
+    """Runs a command line.
+
+    Args:
+        arguments: without the program's name; by default those of this process.
+        program: the root of all commands.
+
+    Returns:
+        The exit status.
+    """
+    given = _unfolded(map(_without_marks, sys.argv[1:] if arguments is None else arguments))
+    frame = foresee(given, os.environ)
+    restore_handlers = install_signal_handlers(frame.cancel)
+    try:
+        status = _run(program, given, frame)
+        sys.stdout.flush()
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - the outermost edge: every error becomes one sentence
+        return report(error, frame)
+    finally:
+        restore_handlers()
+    return status
+
+
+def _unfolded(arguments: Iterable[str]) -> list[str]:
+    """COMPAT(restic): `--verbose=2` stands for `--verbose --verbose`."""
+    unfolded: list[str] = []
+    for argument in arguments:
+        level = _VERBOSE.match(argument) if "--" not in unfolded else None
+        unfolded += ["--verbose"] * int(level[1]) if level is not None else [argument]
+    return unfolded
+
+
+def _without_marks(argument: str) -> str:
+    """An option without the invisible marks around it; anything else, a file name above all, as it is."""
+    bare = argument.strip(_DIRECTION_MARKS)
+    return bare if bare.startswith("-") else argument
+
+
+def _run(program: click.Command, given: list[str], frame: Frame) -> int:
+    try:
+        with program.make_context("holdfast", given or ["--help"], obj=frame) as ctx:
+            result = program.invoke(ctx)
+    except click.exceptions.Exit as exit_asked_for:
+        return exit_asked_for.exit_code
+    except click.exceptions.NoArgsIsHelpError as shown:
+        click.echo(shown.format_message(), err=True)
+        return ExitCode.USAGE
+    return result if isinstance(result, int) else ExitCode.DONE

@@ -1,0 +1,540 @@
+"""Every error Holdfast raises on purpose.
+
+An error class is a stable `code` (kebab-case, with a page in `docs/errors/`), an exit status, a message
+template of one clause naming object and cause, and a hint saying what to do next. Instances carry only a
+`context` of named values, so that the same error can be rendered in any language and as JSON. A context
+never holds a secret.
+
+The tree has separate branches for reading the thing being backed up (`SourceError`) and for the place that
+keeps backups (`TargetError`): a handler meant for one can never swallow the other.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ExitCode:
+    """Exit statuses of every command (a superset of restic's)."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    INCOMPLETE = 3
+    DAMAGED = 4
+    OBJECTIVE_MISSED = 5
+    NO_REPOSITORY = 10
+    LOCKED = 11
+    WRONG_PASSWORD = 12
+    INTERRUPTED = 130
+
+
+class HoldfastError(Exception):
+    """Root of all errors raised on purpose.
+
+    Attributes:
+        code: stable kebab-case name, always English.
+        exit_code: the process exit status this error leads to.
+        transient: whether repeating the same call may succeed.
+        message: English template with named placeholders, filled from `context`.
+        hint: English template of the next step.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = ExitCode.FAILED
+    transient: ClassVar[bool] = False
+    message: ClassVar[str] = "{detail}"
+    hint: ClassVar[str] = ""
+
+    def __init__(self, **context: object) -> None:
+        self.context = context
+        super().__init__(self.message.format_map(_Context(context)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Lets an error of a worker process arrive as what it is; the context must be picklable."""
+        return _rebuilt, (type(self), self.context)
+
+
+def _rebuilt(kind: type[HoldfastError], context: dict[str, object]) -> HoldfastError:
+    return kind(**context)
+
+
+class _Context(dict[str, object]):
+    """Renders a missing placeholder as its own name instead of failing while reporting a failure."""
+
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"
+
+
+# --- usage ---------------------------------------------------------------------------------------
+
+
+class UsageError(HoldfastError):
+    """The request itself is wrong; nothing was attempted."""
+
+    code = "usage"
+    exit_code = ExitCode.USAGE
+    message = "{detail}"
+    hint = "Run the command with --help to see what it takes."
+
+
+class CommandLineRefused(UsageError):
+    """The command line does not say what to do in a way that the command takes."""
+
+    message = "{detail}"
+    hint = "Run `{command} --help` to see what it takes."
+
+
+class RepositoryNotNamed(UsageError):
+    """A command needs a repository and none was named."""
+
+    code = "repository-not-named"
+    message = "no repository was named"
+    hint = "Name one with --repo, --repository-file or the variable HOLDFAST_REPOSITORY."
+
+
+class RepositoryFileUnreadable(UsageError):
+    """The file that should name the repository does not."""
+
+    code = "repository-file-unreadable"
+    message = "cannot read the location of the repository from {path}: {reason}"
+    hint = "Write the location, alone, into that file."
+
+
+class PasswordMissing(UsageError):
+    """No password was given and nobody can be asked."""
+
+    code = "password-missing"
+    message = "no password was given for the repository"
+    hint = "Give one with --password-file, --password-command or the variable HOLDFAST_PASSWORD."
+
+
+class EmptyPassword(UsageError):
+    """An empty password protects nothing and is refused unless asked for."""
+
+    code = "empty-password"
+    message = "the password is empty"
+    hint = "Give a password, or --insecure-no-password if the repository is to be readable by everybody."
+
+
+class PasswordsDiffer(UsageError):
+    """A new password was typed differently the second time."""
+
+    code = "passwords-differ"
+    message = "the two passwords typed are not the same"
+    hint = "Run the command again and type the new password twice."
+
+
+class ContradictoryOptions(UsageError):
+    """Two options exclude each other."""
+
+    code = "contradictory-options"
+    message = "{first} and {second} cannot be used together"
+    hint = "Leave one of them out."
+
+
+class PasswordUnavailable(UsageError):
+    """A password file, command or variable that was named gives no password."""
+
+    code = "password-unavailable"
+    message = "cannot read the password from {origin}: {reason}"
+    hint = "Check the password file, command or environment variable."
+
+
+class InvalidDuration(UsageError):
+    """A duration is not written as years, months, days and hours."""
+
+    code = "invalid-duration"
+    message = "{text} is not a duration"
+    hint = "Write years, months, days and hours, such as 1y5m7d2h."
+
+
+class InvalidGrouping(UsageError):
+    """Snapshots cannot be grouped by this."""
+
+    code = "invalid-grouping"
+    message = "snapshots cannot be grouped by {text}"
+    hint = "Group by any of host, paths and tags, separated by commas."
+
+
+class InvalidPattern(UsageError):
+    """An include or exclude pattern is malformed."""
+
+    code = "invalid-pattern"
+    message = "pattern {pattern} is malformed: {reason}"
+    hint = "Close every `[` with `]`, and put `\\` only before the character it protects."
+
+
+class KeyInUse(UsageError):
+    """The key asked to be removed is the one that opened the repository."""
+
+    code = "key-in-use"
+    message = "key {key} is the one in use and was not removed"
+    hint = "Open the repository with another key to remove this one."
+
+
+class Interrupted(HoldfastError):
+    """The operation was cancelled by the caller or by a signal."""
+
+    code = "interrupted"
+    exit_code = ExitCode.INTERRUPTED
+    message = "the operation was interrupted"
+    hint = "Nothing committed was lost; run the command again to continue."
+
+
+class InternalError(HoldfastError):
+    """Something that should not happen did: a defect of this program or of the machine."""
+
+    code = "internal-error"
+    message = "the command stopped on an unexpected error: {kind}: {reason}"
+    hint = "Run it again with --debug and report what it prints."
+
+
+# --- the thing being backed up ---------------------------------------------------------------------
+
+
+class SourceError(HoldfastError):
+    """Something that should be backed up could not be read."""
+
+    code = "source"
+    message = "cannot read {path}: {reason}"
+    hint = "Check that the path exists and that this user may read it."
+
+
+class SourceCommandFailed(SourceError):
+    """A command whose output was to be backed up did not succeed; no snapshot was made of what it printed."""
+
+    code = "source-command"
+    message = "the output of {path} was not backed up: {reason}"
+    hint = "Run the command by hand to see why it fails; nothing was committed."
+
+
+# --- where a restore writes ------------------------------------------------------------------------
+
+
+class RestoreError(HoldfastError):
+    """A restored file could not be written."""
+
+    code = "restore"
+    message = "cannot restore {path}: {reason}"
+    hint = "Check free space and permissions of the restore target, then restore again."
+
+
+class RestoreImpossible(RestoreError):
+    """The restore target takes nothing more: it is full or read-only. The restore stops."""
+
+    code = "restore-impossible"
+    message = "the restore stopped at {path}: {reason}"
+    hint = "Make room in the restore target or choose another one; restoring again goes on where this stopped."
+
+
+class RestoreIncomplete(RestoreError):
+    """A restore went to its end, but some items could not be written."""
+
+    code = "restore-incomplete"
+    message = "part of snapshot {snapshot} could not be restored (items: {count})"
+    hint = "See the list above; fix the cause and restore again: what is already right is not fetched again."
+
+
+class UnsafePath(RestoreError):
+    """A name or link in the snapshot would lead outside the restore target."""
+
+    code = "unsafe-path"
+    exit_code = ExitCode.DAMAGED
+    message = "refused to restore {path}: {reason}"
+    hint = "The snapshot or the target directory may have been tampered with; inspect both before going on."
+
+
+# --- the place that keeps backups -------------------------------------------------------------------
+
+
+class TargetError(HoldfastError):
+    """A place that keeps backups failed; never to be downgraded to a warning."""
+
+    code = "target"
+    message = "{detail}"
+
+
+class BackendError(TargetError):
+    """The storage under a target did not do what was asked."""
+
+    code = "backend"
+    message = "storage {url} failed on {object}: {reason}"
+    hint = "Check the storage and its logs, then run the command again."
+
+
+class BackendUnavailable(BackendError):
+    """A passing failure: connection lost, timeout, throttled, server error."""
+
+    code = "backend-unavailable"
+    transient = True
+    message = "storage {url} is not reachable for {object}: {reason}"
+    hint = "Check the network and the storage service, then run the command again."
+
+
+class ObjectNotFound(BackendError):
+    """The named object is not in the storage."""
+
+    code = "object-not-found"
+    message = "{object} is not in storage {url}"
+    hint = "Run `holdfast repo check` to see what else is missing."
+
+
+class ObjectExists(BackendError):
+    """The object may be created only once and is already there."""
+
+    code = "object-exists"
+    message = "{object} already exists in storage {url}"
+    hint = "Choose another location, or use the repository that is already there."
+
+
+class AccessDenied(BackendError):
+    """The storage refused the operation for these credentials."""
+
+    code = "access-denied"
+    message = "storage {url} denied access to {object}: {reason}"
+    hint = "Give these credentials the permission named above, or use others."
+
+
+class OutOfSpace(BackendError):
+    """The storage is full (bytes, inodes or quota)."""
+
+    code = "out-of-space"
+    message = "no space left in storage {url} while writing {object}"
+    hint = "Free some space or enlarge the storage; earlier backups are intact."
+
+
+class ShortRead(BackendError):
+    """The storage returned fewer bytes than it holds or than were asked for."""
+
+    code = "short-read"
+    transient = True
+    message = "storage {url} returned {got} of {wanted} bytes of {object}"
+    hint = "Run `holdfast repo check --read-data` to see whether the object is truncated."
+
+
+class BackendReadOnly(BackendError):
+    """A write was asked of a storage opened for reading only."""
+
+    code = "backend-read-only"
+    message = "storage {url} was opened read-only, so {object} was not written"
+    hint = "Run the command without the read-only option."
+
+
+class RepositoryNotFound(TargetError):
+    """There is no repository at the location."""
+
+    code = "no-repository"
+    exit_code = ExitCode.NO_REPOSITORY
+    message = "there is no repository at {url}"
+    hint = "Check the location, or create a repository there with `holdfast repo init`."
+
+
+class RepositoryExists(TargetError):
+    """`init` found a repository already in place."""
+
+    code = "repository-exists"
+    message = "there is already a repository at {url}"
+    hint = "Use it as it is, or choose an empty location."
+
+
+class WrongPassword(TargetError):
+    """No key of the repository opens with the password."""
+
+    code = "wrong-password"
+    exit_code = ExitCode.WRONG_PASSWORD
+    message = "the password opens none of the {keys} keys of repository {url}"
+    hint = "Check the password; `holdfast repo key list` with a working password shows who owns each key."
+
+
+class KeyParametersRefused(TargetError):
+    """A key file asks for a key derivation that is too weak or would exhaust memory."""
+
+    code = "key-parameters-refused"
+    exit_code = ExitCode.WRONG_PASSWORD
+    message = "key {key} was not tried: its scrypt parameters {parameters} are out of bounds"
+    hint = "The key file may have been tampered with; open the repository with another key and remove this one."
+
+
+class WeakKeyParameters(UsageError):
+    """A new key was to be made with a key derivation that is too cheap to protect it."""
+
+    code = "weak-key-parameters"
+    message = "no key was made: the scrypt parameters {parameters} are too weak"
+    hint = "Use the default parameters, or at least N=16384 and r=8."
+
+
+class RepositoryLocked(TargetError):
+    """Another process holds a conflicting lock."""
+
+    code = "locked"
+    exit_code = ExitCode.LOCKED
+    message = "repository {url} is locked by {holder} since {since}"
+    hint = "Wait for that process, use --retry-lock, or run `holdfast repo unlock` if it is gone."
+
+
+class LockLost(TargetError):
+    """Our own lock disappeared or could not be refreshed in time; the operation stopped before committing."""
+
+    code = "lock-lost"
+    exit_code = ExitCode.LOCKED
+    message = "the lock on repository {url} was lost: {reason}"
+    hint = "Nothing was committed after the loss; run the command again."
+
+
+class SnapshotNotFound(TargetError):
+    """No snapshot, or more than one, matches what was asked for."""
+
+    code = "snapshot-not-found"
+    message = "no snapshot matches {wanted}: {reason}"
+    hint = "Run `holdfast repo snapshots` to see what there is."
+
+
+class PathNotFound(TargetError):
+    """The snapshot does not contain the path."""
+
+    code = "path-not-found"
+    message = "{path} is not in snapshot {snapshot}"
+    hint = "Run `holdfast repo ls {snapshot}` to see what it contains."
+
+
+class NameNotFound(TargetError):
+    """No object of the repository, or more than one, has a name like the one given."""
+
+    code = "name-not-found"
+    message = "no {kind} matches {wanted}: {reason}"
+    hint = "Run `holdfast repo list` to see what there is."
+
+
+class RemovalIncomplete(TargetError):
+    """A removal went to its end, but some files could not be deleted."""
+
+    code = "removal-incomplete"
+    exit_code = ExitCode.INCOMPLETE
+    message = "some files of repository {url} could not be deleted (number: {count})"
+    hint = "See the list above; fix the cause and run the command again."
+
+
+class RetentionRefused(TargetError):
+    """A removal was refused because it would drop more than the policy may drop."""
+
+    code = "retention-refused"
+    exit_code = ExitCode.USAGE
+    message = "nothing was removed: {reason}"
+    hint = "Give at least one --keep option, or name the snapshots to remove."
+
+
+class ConfigNotRestored(TargetError):
+    """An upgrade failed after the config was deleted, and the former config could not be put back either."""
+
+    code = "config-not-restored"
+    message = "the config of repository {url} could not be written again: {reason}; a copy of it is in {path}"
+    hint = "Put the copy back as the file `config` at the top of the repository before anything else."
+
+
+class PruneRefused(TargetError):
+    """Prune stopped before deleting anything because the repository is not whole."""
+
+    code = "prune-refused"
+    exit_code = ExitCode.DAMAGED
+    message = "prune removed nothing: {reason}"
+    hint = "Run `holdfast repo check`, then `holdfast repo repair index`, and prune again."
+
+
+# --- damage ----------------------------------------------------------------------------------------
+
+
+class DamageError(TargetError):
+    """Stored bytes are not what they should be."""
+
+    code = "damaged"
+    exit_code = ExitCode.DAMAGED
+    message = "{object} is damaged: {reason}"
+    hint = "Run `holdfast repo check --read-data` to find everything that is damaged."
+
+
+class MacMismatch(DamageError):
+    """The authentication code does not match: the bytes were changed or the key is another one."""
+
+    code = "mac-mismatch"
+    message = "{object} is damaged: its authentication code does not match"
+
+
+class HashMismatch(DamageError):
+    """The content does not hash to the name it is stored under."""
+
+    code = "hash-mismatch"
+    message = "{object} is damaged: its content hashes to {actual}"
+
+
+class FormatError(DamageError):
+    """A document or structure breaks the repository format."""
+
+    code = "format"
+    message = "{object} is malformed: {reason}"
+
+
+class UnsupportedFormat(DamageError):
+    """A repository version or feature this program does not read."""
+
+    code = "unsupported-format"
+    exit_code = ExitCode.FAILED
+    message = "{object} uses {feature}, which this version does not support"
+    hint = "Use a newer version of Holdfast or the program that wrote it."
+
+
+class BlobNotFound(DamageError):
+    """A blob that a snapshot refers to is in no index."""
+
+    code = "blob-not-found"
+    message = "{object} is missing from the index"
+    hint = "Run `holdfast repo repair index`, then `holdfast repo check`."
+
+
+class DamageFound(DamageError):
+    """A check finished and found damage."""
+
+    code = "damage-found"
+    message = "repository {url} is damaged: {problems} problems found"
+    hint = "See the list above; `holdfast repo repair` mends what can be mended."
+
+
+class RestoreDamaged(DamageError):
+    """A restore went to its end without items that are damaged in the repository, or that a hostile snapshot holds."""
+
+    code = "restore-damaged"
+    message = "part of snapshot {snapshot} is damaged in the repository and was not restored (items: {count})"
+    hint = "Run `holdfast repo check --read-data` to see what is damaged, and try an older snapshot for these items."
+
+
+class ListingIncomplete(DamageError):
+    """A listing went to its end without folders that cannot be read."""
+
+    code = "listing-incomplete"
+    message = "some folders could not be read and are missing from the list (number: {count})"
+    hint = "Run `holdfast repo check --read-data` to find everything that is damaged."
+
+
+class CopyIncomplete(DamageError):
+    """Snapshots could not be copied because something they need is damaged; all others were."""
+
+    code = "copy-incomplete"
+    message = "some snapshots of {url} are damaged there and were not copied (number: {count})"
+    hint = "Run `holdfast repo check --read-data` on that repository; copy again when it has been repaired."
+
+
+class SealVerificationFailed(TargetError):
+    """Freshly written bytes did not read back to what went in: bad memory, processor or library."""
+
+    code = "seal-verification-failed"
+    message = "{object} did not read back as written before it was stored"
+    hint = "Nothing bad was stored; test this machine's memory before you trust it with backups."
+
+
+class BackupIncomplete(HoldfastError):
+    """A snapshot was saved, but something selected could not be read."""
+
+    code = "incomplete"
+    exit_code = ExitCode.INCOMPLETE
+    message = "snapshot {snapshot} was saved without {count} items that could not be read"
+    hint = "See the list above; fix the cause and run the backup again."

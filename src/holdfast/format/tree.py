@@ -1,0 +1,143 @@
+"""Trees: the plaintext of a tree blob is `{"nodes":[…]}` and one newline.
+
+Source: format sheet, section 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from holdfast.errors import FormatError
+from holdfast.format.document import Buffer, decode, parse_id
+from holdfast.format.node import RawNode, decode_name, encode_node, from_raw, known_type
+from holdfast.model.ids import BlobId
+from holdfast.model.node import Node
+
+NODES_MAX = 20_000_000
+"""More entries than any directory has; the limit keeps a broken tree from filling the memory."""
+
+TREE_BYTES_MAX = 1 << 31
+
+
+class _RawTree(msgspec.Struct, gc=False):
+    nodes: list[RawNode]
+
+
+class _Reference(msgspec.Struct, gc=False):
+    name: str
+    type: str
+    content: list[str] | None = None
+    subtree: str | None = None
+
+
+class _References(msgspec.Struct, gc=False):
+    nodes: list[_Reference]
+
+
+_TREE = msgspec.json.Decoder(_RawTree)
+_REFERENCES = msgspec.json.Decoder(_References)
+_FORBIDDEN_NAMES = frozenset(("", ".", ".."))
+
+
+def encode_tree(encoded_nodes: Iterable[bytes]) -> bytes:
+    """A tree blob's plaintext from encoded nodes, which must be in strictly ascending order of their raw names."""
+    return b'{"nodes":[' + b",".join(encoded_nodes) + b"]}\n"
+
+
+def encode_nodes(nodes: Iterable[Node]) -> bytes:
+    """A tree blob's plaintext from nodes.
+
+    Raises:
+        FormatError: names not strictly ascending, or a node that cannot be written.
+    """
+    ordered = tuple(nodes)
+    _check_order(ordered, "tree")
+    return encode_tree(map(encode_node, ordered))
+
+
+def decode_raw(plaintext: Buffer, what: object = "tree") -> list[RawNode]:
+    """The nodes of a tree with only their JSON types checked; `node.from_raw` does the rest for each.
+
+    Raises:
+        FormatError: not a tree.
+    """
+    _check_size(plaintext, what)
+    nodes = decode(_TREE, plaintext, what).nodes
+    _check_count(nodes, what)
+    return nodes
+
+
+def decode_tree(plaintext: Buffer, *, strict: bool = True, what: object = "tree") -> tuple[Node, ...]:
+    """The nodes of a tree.
+
+    Args:
+        strict: refuse names that are not strictly ascending. Trees of faulty writers are readable without.
+        what: the tree, for the error.
+
+    Raises:
+        FormatError: not a tree, or one with a node that cannot be.
+    """
+    nodes = tuple([from_raw(raw, what) for raw in decode_raw(plaintext, what)])
+    if strict:
+        _check_order(nodes, what)
+    return nodes
+
+
+def references(plaintext: Buffer, what: object = "tree") -> tuple[list[BlobId], list[BlobId]]:
+    """What a tree refers to: (data blob ids, subtree ids), in order and with repetitions.
+
+    Names and types are checked as `decode_tree` does; everything else is skipped.
+
+    Raises:
+        FormatError: not a tree, a node that cannot be, or a directory without a subtree.
+    """
+    _check_size(plaintext, what)
+    nodes = decode(_REFERENCES, plaintext, what).nodes
+    _check_count(nodes, what)
+    _check_names([node.name for node in nodes], what)
+    contents: list[str] = []
+    subtrees: list[str] = []
+    for node in nodes:
+        kind = node.type
+        if kind == "file":
+            if node.content:
+                contents += node.content
+        elif kind == "dir":
+            if not node.subtree:
+                raise FormatError(object=what, reason=f"directory {node.name[:300]!r} has no subtree")
+            subtrees.append(node.subtree)
+        elif known_type(kind) is None:
+            raise FormatError(object=what, reason=f"node {node.name[:300]!r} is of an unknown type")
+    return (
+        [BlobId(parse_id(text, what)) for text in contents],
+        [BlobId(parse_id(text, what)) for text in subtrees],
+    )
+
+
+def _check_names(names: Sequence[str], what: object) -> None:
+    joined = "\n".join(names)
+    plain = "\\" not in joined and '"' not in joined and "/" not in joined and "\0" not in joined
+    if plain and joined.count("\n") == max(len(names) - 1, 0) and _FORBIDDEN_NAMES.isdisjoint(names):
+        return
+    for name in names:
+        decode_name(name, what)
+
+
+def _check_order(nodes: Sequence[Node], what: object) -> None:
+    previous = b""
+    for node in nodes:
+        if node.name <= previous:
+            raise FormatError(object=what, reason=f"node {node.name[:300]!r} is out of order")
+        previous = node.name
+
+
+def _check_size(plaintext: Buffer, what: object) -> None:
+    if len(plaintext) > TREE_BYTES_MAX:
+        raise FormatError(object=what, reason="it is larger than any tree")
+
+
+def _check_count(nodes: Sequence[object], what: object) -> None:
+    if len(nodes) > NODES_MAX:
+        raise FormatError(object=what, reason="it has more nodes than any directory")

@@ -1,0 +1,1 @@
+"""An open restic-format repository and what can be done with it."""

@@ -1,0 +1,1 @@
+"""Checking a repository: everything that can be wrong with it, found and named."""

@@ -1,0 +1,1 @@
+"""The outside world behind small objects that tests replace."""

@@ -1,0 +1,1 @@
+"""Conformance suites and fakes, for this project and for people who write backends or sources."""
