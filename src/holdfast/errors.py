@@ -173,6 +173,86 @@ class KeyInUse(UsageError):
     hint = "Open the repository with another key to remove this one."
 
 
+class ConfigNotFound(UsageError):
+    """No configuration was found."""
+
+    code = "config-not-found"
+    message = "there is no holdfast.toml in {directory} or above it"
+    hint = "Run `holdfast init` in the folder of the application, or name a file with --config."
+
+
+class ConfigInvalid(UsageError):
+    """The configuration says something that cannot be."""
+
+    code = "config-invalid"
+    message = "{path}, line {line}: {key}: {reason}"
+    hint = "Correct the line; `holdfast config check` names everything that is wrong at once."
+
+
+class ConfigUnreadable(UsageError):
+    """The configuration file cannot be read."""
+
+    code = "config-unreadable"
+    message = "cannot read the configuration {path}: {reason}"
+    hint = "Check that the file is there, that this user may read it, and that it is UTF-8 text."
+
+
+class ConfigExists(UsageError):
+    """`init` would have replaced a configuration."""
+
+    code = "config-exists"
+    message = "{path} is there already"
+    hint = "Edit it, or move it away and run `holdfast init` again; nothing was changed."
+
+
+class UnknownName(UsageError):
+    """A source, target, policy, table or environment is named that does not exist."""
+
+    code = "unknown-name"
+    message = "there is no {what} named {name} (there is: {known})"
+    hint = "Use one of the names that are there, or add it to holdfast.toml."
+
+
+class InvalidTime(UsageError):
+    """A moment is written in a way nobody understands."""
+
+    code = "invalid-time"
+    message = "{text!r} is not a time"
+    hint = "Write it like 2026-01-31T23:59:00Z, 2026-01-31, or 36h for that long ago."
+
+
+class BackupIdInvalid(UsageError):
+    """What should name a backup cannot be a name of one."""
+
+    code = "backup-id-invalid"
+    message = "{text!r} is neither the id of a backup nor a path"
+    hint = "Run `holdfast list` to see the ids; `latest` is the newest."
+
+
+class NothingToDo(UsageError):
+    """No source fits what was asked for."""
+
+    code = "nothing-to-do"
+    message = "there is nothing to back up: {reason}"
+    hint = "Name other sources, another type, or add sources to holdfast.toml."
+
+
+class ConfirmationNeeded(UsageError):
+    """A command that changes or deletes things runs without a terminal and without --yes."""
+
+    code = "confirmation-needed"
+    message = "nobody can be asked whether to {action}"
+    hint = "Look at the plan with --dry-run, then give --yes."
+
+
+class NoBase(UsageError):
+    """An archive has no backup that changes could be compared with."""
+
+    code = "no-base"
+    message = "an incremental backup in {target} has nothing to build on: {reason}"
+    hint = "Make a full backup first: `holdfast create --type full`."
+
+
 class Interrupted(HoldfastError):
     """The operation was cancelled by the caller or by a signal."""
 
@@ -209,6 +289,87 @@ class SourceCommandFailed(SourceError):
     hint = "Run the command by hand to see why it fails; nothing was committed."
 
 
+class SourceMissing(SourceError):
+    """What a source names does not exist."""
+
+    code = "source-missing"
+    message = "source {source}: {path} is not there"
+    hint = "Check the path in holdfast.toml; a disk that is not mounted looks like this too."
+
+
+class SourceDamaged(SourceError):
+    """A database does not pass its own integrity check."""
+
+    code = "source-damaged"
+    message = "source {source} is damaged: {reason}"
+    hint = "Nothing was committed. Restore the newest good backup or repair the database, then back up again."
+
+
+class SourceBusy(SourceError):
+    """Another process keeps a database locked."""
+
+    code = "source-busy"
+    transient = True
+    message = "source {source} stayed locked for {seconds} s"
+    hint = "Find what holds it for so long, or raise busy_timeout in holdfast.toml."
+
+
+class DatabaseUnavailable(SourceError):
+    """A database server cannot be reached or refuses to talk."""
+
+    code = "database-unavailable"
+    message = "Database connection failed: source {source}: {reason}"
+    hint = "Check the database settings in holdfast.toml, and that the server runs and lets this user in."
+
+
+class ToolMissing(SourceError):
+    """A program that dumps or loads is not there."""
+
+    code = "tool-missing"
+    message = "source {source} needs the program {tool}, which is not installed"
+    hint = "Install it (Debian: apt-get install {package}), or name its folder with tools in holdfast.toml."
+
+
+class ToolVersionMismatch(SourceError):
+    """Client tools are older than the server, or not what they claim to be."""
+
+    code = "tool-version"
+    message = "source {source}: {tool} {client} does not fit server {server}"
+    hint = "Install client tools at least as new as the server; nothing was dumped."
+
+
+class DumpFailed(SourceError):
+    """A program that dumps ended with an error, or was ended."""
+
+    code = "dump-failed"
+    message = "the dump of source {source} failed: {reason}"
+    hint = "Nothing was committed. Run `holdfast doctor`, put right what it says, and back up again."
+
+
+class DumpIncomplete(SourceError):
+    """A dump lacks its end, rows or tables, although the program may have reported success."""
+
+    code = "dump-incomplete"
+    message = "the dump of source {source} is not whole: {reason}"
+    hint = "Nothing was committed, whatever the program said. Check the server's log and the program."
+
+
+class DumpStalled(SourceError):
+    """A program that dumps hangs."""
+
+    code = "dump-stalled"
+    message = "the dump of source {source} gave nothing for {seconds} s"
+    hint = "Nothing was committed. See what the server waits for, or raise timeout in holdfast.toml."
+
+
+class NameRefused(SourceError):
+    """A name in a database could be taken for an option or a command."""
+
+    code = "name-refused"
+    message = "source {source}: the name {name!r} cannot be passed on safely"
+    hint = "Rename the object, or back it up with a source of kind command."
+
+
 # --- where a restore writes ------------------------------------------------------------------------
 
 
@@ -243,6 +404,55 @@ class UnsafePath(RestoreError):
     exit_code = ExitCode.DAMAGED
     message = "refused to restore {path}: {reason}"
     hint = "The snapshot or the target directory may have been tampered with; inspect both before going on."
+
+
+class RestoreRefused(RestoreError):
+    """A restore would mix with or overwrite something that was not named."""
+
+    code = "restore-refused"
+    message = "refused to restore to {destination}: {reason}"
+    hint = "Choose an empty destination with --to, or restore in place; nothing was changed."
+
+
+class DestinationBusy(RestoreError):
+    """Somebody works with what a restore would replace."""
+
+    code = "destination-busy"
+    message = "{destination} is in use: {reason}"
+    hint = "Stop the application, or name hooks that do, and restore again; nothing was changed."
+
+
+class RestoreNeedsSpace(RestoreError):
+    """A restore would not fit, safety copies included."""
+
+    code = "restore-not-enough-space"
+    message = "Not enough disk space for restore: {needed} needed, {available} available at {directory}"
+    hint = "Make room there, or restore elsewhere with --to; nothing was changed."
+
+
+class LoadFailed(RestoreError):
+    """A database did not take what was restored."""
+
+    code = "load-failed"
+    message = "loading into {destination} failed: {reason}"
+    hint = "The destination is as it was. Put right what is named and restore again."
+
+
+class RestoreMismatch(RestoreError):
+    """What was restored was counted or read and is not what it should be."""
+
+    code = "restore-mismatch"
+    exit_code = ExitCode.DAMAGED
+    message = "{destination} does not hold what the backup holds: {reason}"
+    hint = "The former state is kept; see the report. Verify the backup, then restore again."
+
+
+class HookFailed(HoldfastError):
+    """A command around a run did not succeed."""
+
+    code = "hook-failed"
+    message = "hook {hook} failed: {reason}"
+    hint = "Run the command of the hook by hand; what was not reached yet was not done."
 
 
 # --- the place that keeps backups -------------------------------------------------------------------
@@ -444,6 +654,100 @@ class PruneRefused(TargetError):
 # --- damage ----------------------------------------------------------------------------------------
 
 
+class NotEnoughSpace(TargetError):
+    """A backup would not fit into a target."""
+
+    code = "not-enough-space"
+    message = "Not enough disk space for backup: {needed} needed, {available} available in target {target}"
+    hint = "Clean up space or add capacity, then back up again; nothing was committed."
+
+
+class ArchiveNotWritten(TargetError):
+    """The file of an archive could not be made."""
+
+    code = "archive-not-written"
+    message = "Cannot create {what} archive in target {target}: {reason}"
+    hint = "Check the permissions and the free space of the target; nothing was committed there."
+
+
+class BackupNotFound(TargetError):
+    """A backup that was named does not exist."""
+
+    code = "backup-not-found"
+    message = "there is no backup {backup} in {target}"
+    hint = "Run `holdfast list` to see what there is, and --from to look in another target."
+
+
+class ComponentNotFound(TargetError):
+    """A backup does not hold what should be restored from it."""
+
+    code = "component-not-found"
+    message = "backup {backup} has no component {component} (it has: {known})"
+    hint = "Run `holdfast show {backup}` to see what it holds."
+
+
+class BackupHeld(TargetError):
+    """A held backup was to be deleted."""
+
+    code = "backup-held"
+    exit_code = ExitCode.USAGE
+    message = "backup {backup} is held: {reason}"
+    hint = "Release it first with `holdfast release {backup}`; nothing was deleted."
+
+
+class LastGoodBackup(TargetError):
+    """The newest verified backup was to be deleted."""
+
+    code = "last-good-backup"
+    exit_code = ExitCode.USAGE
+    message = "backup {backup} is the newest verified one in {target}"
+    hint = "Make and verify a newer one first; nothing was deleted."
+
+
+class StillNeeded(TargetError):
+    """A backup that others build on was to be deleted."""
+
+    code = "still-needed"
+    exit_code = ExitCode.USAGE
+    message = "backup {backup} is the base of {dependent}"
+    hint = "Delete the backups that build on it first; nothing was deleted."
+
+
+class TargetsFailed(TargetError):
+    """Some targets have a backup and others failed."""
+
+    code = "targets-failed"
+    exit_code = ExitCode.INCOMPLETE
+    message = "backup {backup} is not in every target: {reason}"
+    hint = "It is whole where it is. Put the other targets right and back up again; nothing was rotated."
+
+
+class TargetToolMissing(TargetError):
+    """A program or library that a target needs is not there."""
+
+    code = "target-tool-missing"
+    message = "target {target} needs {tool}, which is not installed"
+    hint = "Install it: {package}."
+
+
+class DecryptionFailed(TargetError):
+    """An encrypted archive cannot be opened with what was given."""
+
+    code = "decryption-failed"
+    exit_code = ExitCode.WRONG_PASSWORD
+    message = "cannot decrypt {path}: {reason}"
+    hint = "Give the right passphrase or identity for target {target}."
+
+
+class AppBusy(TargetError):
+    """Two runs for one application at the same time."""
+
+    code = "app-busy"
+    exit_code = ExitCode.LOCKED
+    message = "another run of {app} is at work: {holder}"
+    hint = "Wait for it to end; it gives way by itself when its process ends."
+
+
 class DamageError(TargetError):
     """Stored bytes are not what they should be."""
 
@@ -523,6 +827,22 @@ class CopyIncomplete(DamageError):
     hint = "Run `holdfast repo check --read-data` on that repository; copy again when it has been repaired."
 
 
+class BackupDamaged(DamageError):
+    """What a target keeps is not what was stored."""
+
+    code = "backup-damaged"
+    message = "backup {backup} in {target} is damaged: {reason}"
+    hint = "Restore from another backup or target; make a new backup while the application is well."
+
+
+class ChecksumMismatch(DamageError):
+    """A file of an archive is not the one that was stored."""
+
+    code = "checksum-mismatch"
+    message = "{path} has checksum {found}, not {expected}"
+    hint = "The file was changed after it was made: restore from another copy, or look at it with --no-verify."
+
+
 class SealVerificationFailed(TargetError):
     """Freshly written bytes did not read back to what went in: bad memory, processor or library."""
 
@@ -538,3 +858,21 @@ class BackupIncomplete(HoldfastError):
     exit_code = ExitCode.INCOMPLETE
     message = "snapshot {snapshot} was saved without {count} items that could not be read"
     hint = "See the list above; fix the cause and run the backup again."
+
+
+class BackupPartial(HoldfastError):
+    """A backup was committed without everything that was asked for."""
+
+    code = "backup-partial"
+    exit_code = ExitCode.INCOMPLETE
+    message = "backup {backup} was made, but something is missing in it (items: {count})"
+    hint = "See the warnings: fix the cause and back up again; nothing was rotated."
+
+
+class BackupTooOld(HoldfastError):
+    """The newest good backup is older than allowed."""
+
+    code = "backup-too-old"
+    exit_code = ExitCode.OBJECTIVE_MISSED
+    message = "{what}"
+    hint = "Find out why no newer backup was made: see the log and `holdfast doctor`."

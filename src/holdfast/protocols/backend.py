@@ -1,4 +1,4 @@
-"""The extension points, in one place."""
+"""What keeps the objects of a repository."""
 
 from __future__ import annotations
 
