@@ -1,0 +1,1 @@
+"""An open folder of plain dated files."""

@@ -1,0 +1,1 @@
+"""The only package that reads the operator's files and environment."""

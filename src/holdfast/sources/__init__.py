@@ -1,0 +1,1 @@
+"""What can be dumped and loaded: one file per kind."""
