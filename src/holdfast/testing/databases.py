@@ -71,10 +71,10 @@ def run_sql(server: DatabaseServer, database: str, *statements: str) -> list[tup
         autocommit=True,
     )
     try:
-        with mysql.cursor() as cursor:
+        with mysql.cursor() as shown:
             for statement in statements:
-                cursor.execute(statement)
-                rows = list(cursor.fetchall()) if cursor.description else []
+                shown.execute(statement)
+                rows = list(shown.fetchall()) if shown.description else []
     finally:
         mysql.close()
     return rows
