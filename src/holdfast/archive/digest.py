@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from urllib.parse import quote_from_bytes
 
 from holdfast.model.node import NodeType
 from holdfast.protocols.content import Entry
-
-_LINK_TYPES = frozenset({NodeType.SYMLINK})
 
 
 class ContentDigest:
@@ -35,12 +34,12 @@ class ContentDigest:
         if kind is NodeType.SOCKET:
             return
         if kind is not NodeType.FILE:
-            target = _quoted(entry.node.linktarget) if kind in _LINK_TYPES else "-"
-            self._line(f"{kind.value} 0 - {target} {_quoted(entry.path)}")
+            target = quote_from_bytes(entry.node.linktarget) if kind is NodeType.SYMLINK else "-"
+            self._line(f"{kind.value} 0 - {target} {quote_from_bytes(entry.path)}")
         elif sha256 is None:
             self._whole = False
         else:
-            self._line(f"{kind.value} {size_bytes} {sha256.hex()} - {_quoted(entry.path)}")
+            self._line(f"{kind.value} {size_bytes} {sha256.hex()} - {quote_from_bytes(entry.path)}")
 
     def hexdigest(self) -> str:
         """64 hexadecimal digits; empty if some content was not read."""
@@ -48,11 +47,3 @@ class ContentDigest:
 
     def _line(self, text: str) -> None:
         self._sha256.update(f"{text}\n".encode("ascii"))
-
-
-def _quoted(name: bytes) -> str:
-    # `quote_from_bytes` would import urllib into every module that counts.
-    return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in name)
-
-
-_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/")
