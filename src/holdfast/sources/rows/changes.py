@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from holdfast.protocols import DumpRequest, Entry, StoredContent
+from holdfast.protocols import DumpRequest, Entry, LoadRequest, StoredContent
 from holdfast.sources.rows.store import RowSink, RowStore
 
 
@@ -30,11 +30,12 @@ def write_state(store: RowStore, state: Path, cancelled: Callable[[], None]) -> 
     raise NotImplementedError
 
 
-def apply_changes(sink: RowSink, content: StoredContent, cancelled: Callable[[], None]) -> dict[str, int]:
+def apply_changes(sink: RowSink, content: StoredContent, request: LoadRequest) -> dict[str, int]:
     """Applies one component of form CHANGES to a database that holds exactly its base, and commits.
 
     Args:
         sink: an entered transaction on which `begin` was not called.
+        request: for its scratch, which takes the changes before they are applied, and its cancel token.
 
     Returns:
         The rows of each table afterwards.
