@@ -1,1 +1,1 @@
-"""One file per use case: from a request to a report."""
+"""The use cases: from a frozen request to a frozen report; events go to a listener and nothing is printed."""
