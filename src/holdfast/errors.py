@@ -11,7 +11,8 @@ keeps backups (`TargetError`): a handler meant for one can never swallow the oth
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
 
 
 class ExitCode:
@@ -57,6 +58,16 @@ class HoldfastError(Exception):
 
 def _rebuilt(kind: type[HoldfastError], context: dict[str, object]) -> HoldfastError:
     return kind(**context)
+
+
+class Phrase(NamedTuple):
+    """A part of a message that is itself an English template with values, so that it can be translated too."""
+
+    template: str
+    values: Mapping[str, object]
+
+    def __str__(self) -> str:
+        return self.template.format_map(_Context(self.values))
 
 
 class _Context(dict[str, object]):

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, Phrase
 
 LANGUAGES = ("en", "fa", "ru", "tr")
 RIGHT_TO_LEFT = frozenset({"fa"})
@@ -114,6 +114,8 @@ def render(message: str, values: Mapping[str, object], language: str | None = No
         if found[1] not in values:
             return found[0]
         value = values[found[1]]
+        if isinstance(value, Phrase):
+            return render(value.template, value.values, spoken)
         text = value if isinstance(value, str) else _as_text(value)
         translated = translations.gettext(text) if text and found[1] in _TRANSLATED_VALUES else text
         return translated if translated != text else isolate(escape(text), spoken)
