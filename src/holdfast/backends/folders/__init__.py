@@ -1,0 +1,1 @@
+"""Folders: storage for the plain files of archives."""
