@@ -1,1 +1,1 @@
-"""The only package that reads the operator's files and environment."""
+"""The configuration `holdfast.toml`: found, read, checked, shown, and written for an application it has never seen."""
