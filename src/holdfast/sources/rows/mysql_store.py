@@ -26,7 +26,3 @@ class MysqlRows:
         self._connect = connect
         self._location = location
         self._source = source
-
-
-class MysqlSink(MysqlRows):
-    """A `RowSink` over a connection of its own."""

@@ -26,7 +26,3 @@ class PostgresqlRows:
         self._location = location
         self._source = source
         self._snapshot_id = snapshot_id
-
-
-class PostgresqlSink(PostgresqlRows):
-    """A `RowSink` over a connection of its own."""

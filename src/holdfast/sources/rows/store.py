@@ -12,7 +12,7 @@ import msgspec
 from holdfast.sources.rows.cells import Row
 
 
-class Column(msgspec.Struct, frozen=True, kw_only=True):
+class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One column of a table.
 
     Attributes:
