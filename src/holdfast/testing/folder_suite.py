@@ -246,8 +246,12 @@ class FolderSuite:
 
     def test_listing_many(self, folder: Folder) -> None:
         wanted = [f"many/{number:03d}.json" for number in range(60)]
+
+        def keep(name: str) -> None:
+            store(folder, name, name.encode())
+
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(lambda name: store(folder, name, name.encode()), wanted))
+            list(pool.map(keep, wanted))
         assert names(folder, "many/") == wanted
 
     # --- the rest ---
