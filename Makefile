@@ -59,6 +59,7 @@ format: $(STAMP) ## rewrite the code in the one format
 bench: $(STAMP) ## measure beside restic and print the table of ratios
 	@scripts/fetch_restic
 	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m benchmarks application
 
 lock: $(STAMP) ## resolve pyproject.toml into requirements/*.lock (UPGRADE=1 takes newer versions)
 	UV=$(BIN)/uv scripts/lock $(if $(UPGRADE),--upgrade)

@@ -1,5 +1,10 @@
-"""`python -m benchmarks`: measures the engine beside restic."""
+"""`python -m benchmarks`: the engine beside restic; `python -m benchmarks application`: beside the plain tools."""
 
-from benchmarks.engine import main
+import sys
 
-main()
+from benchmarks import application, engine
+
+if sys.argv[1:2] == ["application"]:
+    application.main(sys.argv[2:])
+else:
+    engine.main()
