@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -57,3 +58,9 @@ def remove_caches(caches: Iterable[LocalCache]) -> None:
 
 def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def default_root(environment: Mapping[str, str]) -> Path:
+    """Where derived data of all repositories is kept by default: `holdfast` among the user's caches."""
+    home = environment.get("XDG_CACHE_HOME", "")
+    return (Path(home) if os.path.isabs(home) else Path.home() / ".cache") / "holdfast"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from holdfast.backends.wrappers.cache import CacheBackend
 from holdfast.model.blob import BlobType
 from holdfast.model.ids import PackId
-from holdfast.protocols import FileKind, Handle
+from holdfast.protocols import Backend, FileKind, Handle
 from holdfast.repository.index import Index
 from holdfast.repository.repository import Repository
 
@@ -38,3 +38,9 @@ class LocalCopies:
                 return False
             known = self._known[name] = kind is BlobType.TREE
         return known
+
+
+def past_caches(repository: Repository) -> Repository:
+    """The same repository without its cache of stored files: a sound copy must not hide a damaged original."""
+    storage: Backend = getattr(repository.backend, "storage", repository.backend)
+    return Repository(storage, repository.config, repository.master, key_id=repository.key_id, clock=repository.clock)

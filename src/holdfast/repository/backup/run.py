@@ -9,14 +9,14 @@ from collections.abc import Generator, Sequence
 from msgspec.structs import replace
 
 from holdfast import __version__
-from holdfast.errors import HoldfastError, LockLost, SourceError
+from holdfast.errors import HoldfastError, SourceError
 from holdfast.model.event import Listener, Progress, Warned, ignore
 from holdfast.model.ids import BlobId
 from holdfast.model.instant import Instant
 from holdfast.model.snapshot import Snapshot, SnapshotSummary
 from holdfast.policy.grouping import find_parent, key_of
 from holdfast.policy.grouping import parse as parse_group_by
-from holdfast.protocols import FileKind
+from holdfast.repository.backup.commit import commit_snapshot
 from holdfast.repository.backup.file_queue import FileQueue, Pending
 from holdfast.repository.backup.report import BackupOptions, BackupReport, Counts
 from holdfast.repository.backup.resume import ResumeJournal
@@ -34,7 +34,7 @@ from holdfast.repository.index import Index
 from holdfast.repository.locks import RepositoryLock
 from holdfast.repository.reader import Reader
 from holdfast.repository.repository import Repository
-from holdfast.repository.snapshots import load_snapshot, load_snapshots, save_snapshot
+from holdfast.repository.snapshots import load_snapshot, load_snapshots
 from holdfast.repository.writer import PackWriter
 from holdfast.runtime.cancel import CancelToken
 from holdfast.runtime.host import group_id, hostname, user_id, username
@@ -242,8 +242,7 @@ class _Run:
         snapshot: Snapshot | None = None
         if not self.options.dry_run and not (unchanged and self.options.skip_if_unchanged):
             final = replace(draft, tree=tree, parent=parent.id if parent is not None else None, summary=summary)
-            self._ensure_nothing_was_pruned()
-            snapshot = save_snapshot(self.repository, final)
+            snapshot = commit_snapshot(self.repository, self.index, self.lock, final)
             self.resume.forget()
         return BackupReport(
             snapshot=snapshot,
@@ -253,12 +252,6 @@ class _Run:
             duration_s=self.repository.clock.monotonic() - self.began,
             **{name: getattr(summary, name) for name in _COUNTED},
         )
-
-    def _ensure_nothing_was_pruned(self) -> None:
-        """Raises `LockLost` if an index file this run relied on is gone: the blobs it listed may be gone as well."""
-        self.lock.ensure_held()
-        if not set(self.index.index_ids()) <= set(self.repository.names(FileKind.INDEX)):
-            raise LockLost(url=self.repository.url, reason="index files it relied on were removed meanwhile")
 
     def _summary(self, writer: PackWriter, ended: Instant) -> SnapshotSummary:
         counts, stored = self.counts, writer.counts

@@ -108,7 +108,7 @@ def _save_small_file(job: Job, path: bytes, name: bytes) -> SavedFile:
         return failed(error)
     finally:
         os.close(descriptor)
-    blobs = tuple([_seal(job, piece) for piece in _pieces(data, path)])
+    blobs = tuple([_seal(job, piece) for piece in pieces_of(data, path)])
     ids = [blob[0] for blob in blobs]
     node = encode_file(encode_name(name), before, xattrs, ids, len(data), with_atime=job.with_atime)
     return SavedFile(node, blobs, len(data), CHANGED if changed else None)
@@ -153,7 +153,8 @@ def _read_all(descriptor: int, size: int) -> bytes | None:
     return b"".join(parts) if len(parts) > 1 else data
 
 
-def _pieces(data: bytes, path: bytes) -> list[bytes]:
+def pieces_of(data: bytes, path: bytes) -> list[bytes]:
+    """How the content of a small file is cut: not at all, unless it is a database."""
     if not data:
         return []
     if len(data) <= DATABASE_CHUNK_BYTES:

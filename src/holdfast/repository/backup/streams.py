@@ -79,6 +79,21 @@ class StreamSaver:
                 early.result()
         return _joined(parts), size
 
+    def save_now(self, pieces: list[bytes]) -> list[BlobId]:
+        """Stores the pieces of a small file in the calling thread, which is quicker than asking another one."""
+        try:
+            return [self._save_chunk(piece) for piece in pieces]
+        except BaseException as error:
+            # INVARIANT: as in `_save_batch`.
+            self._writer.fail(error)
+            raise
+
+    def save_soon(self, pieces: list[bytes]) -> Future[list[BlobId]]:
+        """Stores the pieces of a file in another thread; waits while too much is in flight."""
+        weight = sum(map(len, pieces))
+        self._budget.take(weight)
+        return self._executor.submit(self._save_batch, pieces, weight)
+
     def _choose(self, head: bytes, path: bytes) -> chunker.Cut:
         size = chunker.database_chunk_bytes(head, path)
         return chunker.fixed(size) if size else chunker.content_defined(self._seed)

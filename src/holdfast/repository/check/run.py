@@ -7,7 +7,7 @@ import random
 from holdfast.model.event import Listener, ignore
 from holdfast.model.ids import PackId
 from holdfast.model.snapshot import Snapshot
-from holdfast.protocols import Backend, FileKind, Handle, StoredObject
+from holdfast.protocols import FileKind, Handle, StoredObject
 from holdfast.repository.check.documents import check_config, check_keys, check_locks, load_snapshots
 from holdfast.repository.check.findings import Findings
 from holdfast.repository.check.hurts import Hurts
@@ -17,6 +17,7 @@ from holdfast.repository.check.pack_run import PackRun, run_job
 from holdfast.repository.check.report import CheckOptions, CheckReport
 from holdfast.repository.check.structure import Structure
 from holdfast.repository.index_records import pack_record
+from holdfast.repository.local_copies import past_caches
 from holdfast.repository.locks import RepositoryLock
 from holdfast.repository.reader import Reader
 from holdfast.repository.repository import Repository
@@ -63,7 +64,7 @@ class _Check:
         cancel: CancelToken,
         pool: WorkerPool,
     ) -> None:
-        self.repository = _past_caches(repository)
+        self.repository = past_caches(repository)
         self.lock = lock
         self.options = options
         self.listener = listener
@@ -183,9 +184,3 @@ class _Check:
             bytes_read=packs.bytes,
             duration_s=self.repository.clock.monotonic() - self.began,
         )
-
-
-def _past_caches(repository: Repository) -> Repository:
-    """The same repository without its cache of stored files: a sound copy must not hide a damaged original."""
-    storage: Backend = getattr(repository.backend, "storage", repository.backend)
-    return Repository(storage, repository.config, repository.master, key_id=repository.key_id, clock=repository.clock)
