@@ -19,6 +19,24 @@ from holdfast.runtime.cancel import install_signal_handlers
 _VERBOSE = re.compile(r"(?:--verbose|-v)=([0-9])\Z")
 
 COMMANDS = {
+    "create": Lazy("holdfast.cli.create:command", help="Make a backup."),
+    "list": Lazy("holdfast.cli.list:command", help="List backups, the newest first."),
+    "show": Lazy("holdfast.cli.show:command", help="Show one backup, its components and its copies."),
+    "stats": Lazy("holdfast.cli.stats:command", help="Add up what the targets keep."),
+    "restore": Lazy("holdfast.cli.restore:command", help="Bring a backup back, in place or elsewhere, all or a part."),
+    "verify": Lazy("holdfast.cli.verify:command", help="Read a backup again and compare every checksum and count."),
+    "rotate": Lazy("holdfast.cli.rotate:command", help="Delete backups that the rules do not keep."),
+    "cleanup": Lazy("holdfast.cli.cleanup:command", help="Delete backups that are older than so many days."),
+    "delete": Lazy("holdfast.cli.delete:command", help="Delete backups by id."),
+    "hold": Lazy("holdfast.cli.hold:command", help="Keep a backup whatever retention says."),
+    "release": Lazy("holdfast.cli.release:command", help="Let retention decide about a held backup again."),
+    "export": Lazy(
+        "holdfast.cli.export:command", help="Write a backup into one self-contained file, with a recovery sheet."
+    ),
+    "status": Lazy("holdfast.cli.status:command", help="Say how fresh the backups of each source are."),
+    "doctor": Lazy("holdfast.cli.doctor:command", help="Look for what will make the next backup or restore fail."),
+    "config": Lazy("holdfast.cli.config:config", help="Check, show and describe the configuration of an application."),
+    "init": Lazy("holdfast.cli.init:command", help="Look at an application and write a configuration for it."),
     "repo": Lazy("holdfast.cli.repo:repo", help="Work with a repository in the restic format."),
 }
 

@@ -1,0 +1,43 @@
+"""`holdfast doctor`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from holdfast.cli.app_session import AppSession, app_command, pass_session
+from holdfast.cli.output import Printer, count
+from holdfast.cli.text import _, render
+from holdfast.errors import ExitCode
+
+if TYPE_CHECKING:
+    from holdfast.operations.reports import Finding
+
+_COLORS = {"ok": "green", "note": "blue", "warning": "yellow", "error": "red"}
+
+
+@app_command("doctor", help="Look for what will make the next backup or restore fail.")
+@pass_session
+def command(session: AppSession) -> int:
+    """Looks around."""
+    from holdfast.operations.doctor import examine
+    from holdfast.operations.reports import plain
+
+    with session.working(statuses=False) as context:
+        report = examine(context)
+    printer = session.printer
+    printer.document({"healthy": report.healthy, "findings": plain(report.findings)})
+    for finding in report.findings:
+        _print(printer, finding)
+    errors = sum(finding.level == "error" for finding in report.findings)
+    printer.line(count(errors, "{count} thing must be put right.", "{count} things must be put right."))
+    return ExitCode.DONE if report.healthy else ExitCode.FAILED
+
+
+def _print(printer: Printer, finding: Finding) -> None:
+    if printer.quiet and finding.level in ("ok", "note"):
+        return
+    words = {"ok": _("ok"), "note": _("note"), "warning": _("warning"), "error": _("error")}
+    word = printer.paint(words.get(finding.level, finding.level), _COLORS.get(finding.level, "white"), printer.out)
+    printer.line(f"{word}  {render('{subject}: {detail}', {'subject': finding.subject, 'detail': finding.detail})}")
+    if finding.hint and finding.level != "ok":
+        printer.say("    {detail}", detail=finding.hint)
