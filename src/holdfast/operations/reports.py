@@ -14,7 +14,7 @@ import msgspec
 from holdfast.errors import HoldfastError
 from holdfast.model.backup import BackupType, Outcome, StoredBackup
 from holdfast.model.component import Component, Problem, Role
-from holdfast.policy.backup_retention import BackupRetentionPlan
+from holdfast.policy.backup_retention import BackupRetentionPlan, KeepRules
 from holdfast.protocols.source import LoadPlan, LoadReport
 
 
@@ -189,9 +189,11 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RetentionPlans(msgspec.Struct, frozen=True, kw_only=True):
-    """What retention would do, by target."""
+    """What retention would do, by target, and the rules it was decided by."""
 
     plans: dict[str, BackupRetentionPlan]
+    rules: dict[str, KeepRules] = {}
+    type: BackupType | None = None
     skipped: dict[str, str] = {}
     unreachable: tuple[CopyReport, ...] = ()
 

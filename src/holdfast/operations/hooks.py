@@ -1,0 +1,72 @@
+"""Commands around a run: before it, and after it whatever became of it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+
+from holdfast.errors import HookFailed
+from holdfast.model.event import Progress, Warned
+from holdfast.operations import log
+from holdfast.operations.context import AppContext
+from holdfast.runtime.programs import Patience, Program
+
+
+def run_hooks(
+    context: AppContext, hooks: Sequence[str], told: Mapping[str, str], *, cancelled: Callable[[], None]
+) -> None:
+    """Runs commands one after the other.
+
+    Args:
+        hooks: each a program and its arguments.
+        told: what they find in their environment, under names that begin with `HOLDFAST_`.
+        cancelled: raises when they are to stop.
+
+    Raises:
+        HookFailed: one did not succeed; those after it did not run.
+    """
+    for hook in hooks:
+        context.listener(Progress(phase="hook", current=hook))
+        log.write(context, log.INFO, f"Running hook: {_program(hook)}")
+        _run(context, hook, told, cancelled)
+
+
+def run_after(context: AppContext, hooks: Sequence[str], told: Mapping[str, str]) -> list[HookFailed]:
+    """Runs commands that bring an application back: all of them, even when one fails or the run was cancelled."""
+    failed: list[HookFailed] = []
+    for hook in hooks:
+        try:
+            run_hooks(context, [hook], told, cancelled=lambda: None)
+        except HookFailed as error:
+            failed.append(error)
+            context.listener(Warned(code=error.code, subject=hook, detail=str(error)))
+    return failed
+
+
+def _run(context: AppContext, hook: str, told: Mapping[str, str], cancelled: Callable[[], None]) -> None:
+    try:
+        command = shlex.split(hook)
+    except ValueError as error:
+        raise HookFailed(hook=hook, reason=str(error)) from error
+    if not command:
+        raise HookFailed(hook=hook, reason="it names no program")
+    patience = Patience(
+        context.hooks.timeout_s,
+        lambda seconds: HookFailed(hook=hook, reason=f"it said nothing for {seconds:.0f} s and was ended"),
+        cancelled,
+    )
+    environment = {f"HOLDFAST_{name}": value for name, value in told.items()}
+    try:
+        with Program(command, patience, environment=environment, directory=str(context.hooks.directory)) as program:
+            while program.read():
+                pass
+            ending = program.finish()
+    except (OSError, ValueError) as error:
+        raise HookFailed(hook=hook, reason=getattr(error, "strerror", None) or str(error)) from error
+    if not ending.succeeded:
+        raise HookFailed(hook=hook, reason=ending.words)
+
+
+def _program(hook: str) -> str:
+    """The program alone: arguments may hold what does not belong into a log."""
+    return hook.split(maxsplit=1)[0] if hook.split() else hook
