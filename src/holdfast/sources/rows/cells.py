@@ -16,16 +16,18 @@ import msgspec
 
 from holdfast.errors import DamageError
 
-Cell = None | bool | int | float | str | dict[str, "str | bytes | msgspec.Raw"]
+Listed = None | str | list["Listed"]
+Cell = None | bool | int | float | str | dict[str, "str | bytes | msgspec.Raw | list[Listed]"]
 Row = tuple[Cell, ...]
 
+ARRAY = "$array"
 BINARY = "$binary"
 INVALID_TEXT = "$invalid_text"
 FLOAT = "$float"
 JSON = "$json"
 JSON_TEXT = "$json_text"
 TEXT_TAGS = frozenset(
-    ("$array", "$bit", "$date", "$decimal", FLOAT, "$interval", JSON_TEXT, "$time", "$timestamp", "$uuid")
+    (ARRAY, "$bit", "$date", "$decimal", FLOAT, "$interval", JSON_TEXT, "$time", "$timestamp", "$uuid")
 )
 """Tags whose value is the database's own spelling."""
 
@@ -129,7 +131,17 @@ def _cell(value: object) -> Cell:
             return {tag: binascii.a2b_base64(content.encode("ascii"), strict_mode=True)}
         if tag == JSON and isinstance(content, msgspec.Raw):
             return {JSON: content}
+        if tag == ARRAY and isinstance(content, list):
+            return {ARRAY: [_listed(element) for element in content]}
     raise ValueError("a cell is neither a value nor a tagged object")
+
+
+def _listed(value: object) -> Listed:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return [_listed(element) for element in value]
+    raise ValueError("an element of an array is neither a text nor null")
 
 
 def _depth(text: str) -> int:

@@ -1,45 +1,31 @@
-"""What tests of rows share."""
+"""Servers that the tests of rows share, and databases on them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from unit.sources.rows.kit import KINDS, Database
 
-from holdfast.model.event import ignore
-from holdfast.protocols import DumpRequest, LoadRequest
-
-
-@pytest.fixture
-def fresh(tmp_path: Path) -> Callable[[], Path]:
-    """Makes empty folders."""
-    made: list[Path] = []
-
-    def make() -> Path:
-        made.append(tmp_path / f"folder-{len(made)}")
-        made[-1].mkdir(mode=0o700)
-        return made[-1]
-
-    return make
+from holdfast.testing.databases import DatabaseServer, mariadb_server, postgresql_server
 
 
-@pytest.fixture
-def dump_request(fresh: Callable[[], Path]) -> Callable[..., DumpRequest]:
-    """Makes requests to dump, each with a scratch folder of its own."""
-
-    def make(base: Path | None = None, state: Path | None = None) -> DumpRequest:
-        return DumpRequest(scratch=fresh(), listener=ignore, cancelled=lambda: None, base=base, state=state)
-
-    return make
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[DatabaseServer]:
+    with postgresql_server() as server:
+        yield server
 
 
-@pytest.fixture
-def load_request(fresh: Callable[[], Path]) -> Callable[..., LoadRequest]:
-    """Makes requests to load, each with a scratch folder of its own."""
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[DatabaseServer]:
+    with mariadb_server() as server:
+        yield server
 
-    def make(**more: object) -> LoadRequest:
-        given: dict[str, object] = {"scratch": fresh(), "listener": ignore, "cancelled": lambda: None}
-        return LoadRequest(stamp="20240101_120000", **given, **more)  # type: ignore[arg-type]
 
-    return make
+@pytest.fixture(params=KINDS)
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Database]:
+    """Makes empty databases of one kind; a test that asks for it runs on all three."""
+    kind = str(request.param)
+    server = None if kind == "sqlite" else request.getfixturevalue(kind)
+    return lambda: Database(kind, tmp_path, server)
