@@ -34,9 +34,9 @@ PLURALS = {
 # Where each function takes its literals.
 FUNCTIONS = {
     "_": (0,), "N_": (0,), "render": (0,), "ngettext": (0, 1), "count": (1, 2),
-    "say": (0,), "note": (0,), "warn": (0,), "detail": (1,),
+    "say": (0,), "note": (0,), "warn": (0,), "detail": (1,), "Phrase": (0,), "leave_out": (1,),
 }  # fmt: skip
-KEYWORDS = frozenset({"help", "short_help", "epilog", "reason", "detail", "phase"})
+KEYWORDS = frozenset({"help", "short_help", "epilog", "reason", "detail", "phase", "description"})
 CLASS_ATTRIBUTES = frozenset({"message", "hint"})
 PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 # What programs read is never translated: codes such as `lock-unreadable`.

@@ -18,16 +18,15 @@ _LENGTH = re.compile(r"Expected `(?P<what>[^`]+)` of length (?P<sign>[<>=]=?) (?
 _PLACE = re.compile(r" - at `\$(?P<place>.*)`\Z")
 _PLACE_PART = re.compile(r"\[(?P<index>\d+)\]|\.(?P<name>[^.\[]+)|\[\.\.\.\]")
 _NOUNS = {
-    "str": "text",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a table",
-    "date": "a date",
-    "time": "a time",
-    "datetime": "a time",
-    "null": "nothing",
+    "str": Phrase("text", {}),
+    "int": Phrase("a whole number", {}),
+    "float": Phrase("a number", {}),
+    "bool": Phrase("true or false", {}),
+    "array": Phrase("a list", {}),
+    "object": Phrase("a table", {}),
+    "date": Phrase("a date", {}),
+    "time": Phrase("a time", {}),
+    "datetime": Phrase("a moment", {}),
 }
 
 
@@ -52,12 +51,11 @@ def complaint(error: msgspec.ValidationError, expected: object, value: object) -
     return Complaint(_phrase(text[: place.start()] if place is not None else text, expected, value), below)
 
 
-def noun(value: object) -> str:
+def noun(value: object) -> Phrase:
     """What a value is: `text`, `a table`."""
-    if isinstance(value, bool):
-        return "true or false"
-    names: dict[type, str] = {str: "str", int: "int", float: "float", list: "array", dict: "object"}
-    return _NOUNS.get(next((name for kind, name in names.items() if isinstance(value, kind)), type(value).__name__), "")
+    names: dict[type, str] = {bool: "bool", str: "str", int: "int", float: "float", list: "array", dict: "object"}
+    name = next((name for kind, name in names.items() if isinstance(value, kind)), type(value).__name__)
+    return _NOUNS.get(name) or Phrase("something else", {})
 
 
 def choices(expected: object) -> list[str]:
@@ -90,7 +88,7 @@ def _phrase(text: str, expected: object, value: object) -> Phrase:
         return _choice(value, allowed)
     if "matching regex" in text:
         described = _description(expected)
-        return Phrase("this is not {expected}", {"expected": described}) if described else _unfit(text)
+        return Phrase("this is not {expected}", {"expected": Phrase(described, {})}) if described else _unfit(text)
     bound = _BOUND.match(text)
     if bound is not None:
         return _bounded(bound)
@@ -114,18 +112,25 @@ def _choice(value: object, allowed: list[str]) -> Phrase:
 
 
 def _bounded(found: re.Match[str]) -> Phrase:
-    template = {
-        ">=": "this must be at least {bound}",
-        "<=": "this must be at most {bound}",
-        ">": "this must be more than {bound}",
-        "<": "this must be less than {bound}",
-    }[found["sign"]]
-    return Phrase(template, {"bound": found["bound"]})
+    values = {"bound": found["bound"]}
+    phrases = {
+        ">=": Phrase("this must be at least {bound}", values),
+        "<=": Phrase("this must be at most {bound}", values),
+        ">": Phrase("this must be more than {bound}", values),
+        "<": Phrase("this must be less than {bound}", values),
+    }
+    return phrases[found["sign"]]
 
 
-def _nouns(expected: str) -> str:
-    words = [_NOUNS.get(word, word) for word in expected.split(" | ") if word != "null"]
-    return " or ".join(dict.fromkeys(words))
+def _nouns(expected: str) -> Phrase:
+    """What would fit: `text`, `text or a list`."""
+    phrases = [_NOUNS[word] for word in dict.fromkeys(expected.split(" | ")) if word in _NOUNS]
+    if not phrases:
+        return Phrase("something else", {})
+    whole = phrases[0]
+    for phrase in phrases[1:]:
+        whole = Phrase("{first} or {second}", {"first": whole, "second": phrase})
+    return whole
 
 
 def _description(expected: object) -> str:

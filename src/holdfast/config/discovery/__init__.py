@@ -1,0 +1,1 @@
+"""Looks at an application nobody described yet, without running any of it."""
