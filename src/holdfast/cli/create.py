@@ -9,6 +9,7 @@ import click
 from holdfast.cli import values
 from holdfast.cli.app_output import print_retention, print_summary, warn_copies, warn_problems
 from holdfast.cli.app_session import TYPES, AppSession, app_command, dry_run_option, pass_session, target_option
+from holdfast.cli.output import count
 from holdfast.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,12 +70,9 @@ def _print(session: AppSession, report: CreateReport) -> None:
         )
         return
     for component in report.components:
-        printer.note(
-            "{source}: {files} files, {size}",
-            source=component.name,
-            files=component.file_count,
-            size=values.size(component.content_bytes),
-        )
+        files = count(component.file_count, "{count} file", "{count} files")
+        size = values.size(component.content_bytes)
+        printer.note("{source}: {files}, {size}", source=component.name, files=files, size=size)
     for copy in report.copies:
         if copy.stored is not None:
             printer.note(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.cli import values
 from holdfast.cli.app_output import moment, sentence, warn_problems
-from holdfast.cli.output import Printer
+from holdfast.cli.output import Printer, count
 
 if TYPE_CHECKING:
     from holdfast.operations.reports import PlannedComponent, RestoredComponent, RestorePlan, RestoreReport
@@ -68,15 +68,13 @@ def _print_restored(printer: Printer, restored: RestoredComponent) -> None:
         return
     warn_problems(printer, load.problems, where=restored.source)
     if load.rows:
-        printer.note(
-            "{source}: {tables} tables, {rows} rows",
-            source=restored.source,
-            tables=len(load.rows),
-            rows=sum(load.rows.values()),
-        )
+        tables = count(len(load.rows), "{count} table", "{count} tables")
+        rows = count(sum(load.rows.values()), "{count} row", "{count} rows")
+        printer.note("{source}: {tables}, {rows}", source=restored.source, tables=tables, rows=rows)
     elif load.file_count:
+        files = count(load.file_count, "{count} file", "{count} files")
         size = values.size(load.content_bytes)
-        printer.note("{source}: {files} files, {size}", source=restored.source, files=load.file_count, size=size)
+        printer.note("{source}: {files}, {size}", source=restored.source, files=files, size=size)
     for name in load.safety_copies:
         printer.note("{source}: what was there is kept as {name}", source=restored.source, name=name)
     if load.undo:
