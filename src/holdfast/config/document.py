@@ -18,6 +18,8 @@ FILE_NAME = "holdfast.toml"
 MAX_FILE_BYTES = 1 << 20
 MAX_DEPTH = 32
 
+_TABLE = re.compile(r"\s*\[+([A-Za-z0-9_.-]+)\]+")
+_KEY = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*[=:]")
 _WHERE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -94,10 +96,24 @@ def parse_document(path: Path, text: str) -> Document:
 
 
 def _syntax(path: Path, text: str, message: str) -> ConfigInvalid:
-    """The parser's own words; where it says the end of the document, the last line that holds something."""
+    """The parser's own words, with the key of the line; the last line with anything on it if it says the end."""
+    rows = text.split("\n")
     found = _WHERE.search(message)
-    line = int(found[1]) if found is not None and found[1] else len(text.rstrip().splitlines()) or 1
-    return ConfigInvalid(path=str(path), line=line, key="TOML", reason=_WHERE.sub("", message))
+    line = int(found[1]) if found is not None and found[1] else len(text.rstrip().split("\n"))
+    detail = _WHERE.sub("", message)
+    reason = Phrase("this is not TOML: {detail}", {"detail": detail})
+    if detail == "Invalid value":
+        reason = Phrase("this is no value: a text needs quotes around it, a list its end", {})
+    return ConfigInvalid(path=str(path), line=line, key=_key_on(rows, line), reason=reason)
+
+
+def _key_on(rows: list[str], line: int) -> str:
+    """What the line seems to say something about."""
+    own = _KEY.match(rows[line - 1]) if line <= len(rows) else None
+    tables = [found[1] for row in rows[: line - 1] if (found := _TABLE.match(row)) is not None]
+    if own is None:
+        return tables[-1] if tables else "TOML"
+    return f"{tables[-1]}.{own[1]}" if tables else own[1]
 
 
 def _too_deep(data: object) -> bool:

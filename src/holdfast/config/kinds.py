@@ -81,7 +81,7 @@ def _kind(reader: Reader, given: Mapping[str, object], at: KeyPath, kinds: Plugi
     if isinstance(kind, str) and kind in known:
         return kind
     if "kind" not in given:
-        reader.problems.add((*at, "kind"), reason="this is missing (there is: {known})", known=listed(known))
+        reader.problems.add((*at, "kind"), reason="this is missing; it is one of {known}", known=listed(known))
         near = nearest("kind", given)
         if near:
             reader.problems.add((*at, near), reason="there is no such key; did you mean {near}?", near="kind")
@@ -125,7 +125,7 @@ def _check_places(reader: Reader, targets: Mapping[str, object]) -> None:
 
 def _check_databases(reader: Reader, tables: list[tuple[str, object]]) -> None:
     """The database of a source of tables is another source, and one that is a database."""
-    by_name = {name: (table(value) or {}).get("kind") for name, value in tables}
+    by_name = {name: str((table(value) or {}).get("kind", "")) for name, value in tables}
     databases = [name for name, kind in by_name.items() if kind not in _NO_DATABASES]
     for name, value in tables:
         database = (table(value) or {}).get("database")

@@ -21,6 +21,7 @@ _NOUNS = {
     "str": Phrase("text", {}),
     "int": Phrase("a whole number", {}),
     "float": Phrase("a number", {}),
+    "fraction": Phrase("a fraction", {}),
     "bool": Phrase("true or false", {}),
     "array": Phrase("a list", {}),
     "object": Phrase("a table", {}),
@@ -53,7 +54,7 @@ def complaint(error: msgspec.ValidationError, expected: object, value: object) -
 
 def noun(value: object) -> Phrase:
     """What a value is: `text`, `a table`."""
-    names: dict[type, str] = {bool: "bool", str: "str", int: "int", float: "float", list: "array", dict: "object"}
+    names: dict[type, str] = {bool: "bool", str: "str", int: "int", float: "fraction", list: "array", dict: "object"}
     name = next((name for kind, name in names.items() if isinstance(value, kind)), type(value).__name__)
     return _NOUNS.get(name) or Phrase("something else", {})
 
@@ -88,7 +89,7 @@ def _phrase(text: str, expected: object, value: object) -> Phrase:
         return _choice(value, allowed)
     if "matching regex" in text:
         described = _description(expected)
-        return Phrase("this is not {expected}", {"expected": Phrase(described, {})}) if described else _unfit(text)
+        return Phrase("this is not {expected}", {"expected": Phrase(described, {})}) if described else _unlike(text)
     bound = _BOUND.match(text)
     if bound is not None:
         return _bounded(bound)
@@ -112,7 +113,7 @@ def _choice(value: object, allowed: list[str]) -> Phrase:
 
 
 def _bounded(found: re.Match[str]) -> Phrase:
-    values = {"bound": found["bound"]}
+    values = {"bound": found["bound"].removesuffix(".0")}
     phrases = {
         ">=": Phrase("this must be at least {bound}", values),
         "<=": Phrase("this must be at most {bound}", values),
@@ -141,6 +142,12 @@ def _description(expected: object) -> str:
                 if isinstance(note, msgspec.Meta) and note.description:
                     return note.description
     return ""
+
+
+def _unlike(text: str) -> Phrase:
+    return Phrase(
+        "this does not fit the pattern {pattern}", {"pattern": text.partition("matching regex ")[2].strip("'")}
+    )
 
 
 def _unfit(text: str) -> Phrase:

@@ -120,8 +120,9 @@ class SecretReader:
         try:
             found = from_command(shlex.join(words))
         except PasswordUnavailable as error:
-            reason = error.context["reason"]
-            self._problems.add(at, reason="{program} gives no secret: {detail}", program=words[0], detail=reason)
+            cause = error.__cause__
+            detail = cause.strerror if isinstance(cause, OSError) else error.context["reason"]
+            self._problems.add(at, reason="{program} gives no secret: {detail}", program=words[0], detail=detail)
             return None
         if not found:
             self._problems.add(at, reason="{program} prints nothing", program=words[0])

@@ -31,7 +31,7 @@ def read_app(reader: Reader, data: Mapping[str, object]) -> App | None:
         at = ("app", "timezone")
         known = {name.lower(): name for name in zoneinfo.available_timezones()}
         near = known.get(nearest(zone, known), "")
-        if near:
+        if near and not near.startswith(f"{zone}/"):
             reader.problems.add(at, reason="{zone} is no time zone; did you mean {near}?", zone=zone, near=near)
         else:
             reader.problems.add(at, reason="{zone} is no time zone such as Europe/Istanbul", zone=repr(zone))
