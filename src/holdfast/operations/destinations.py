@@ -127,10 +127,10 @@ def ensure_one(destinations: Sequence[Destination]) -> None:
 
 def end(destinations: Sequence[Destination], grace_s: float = _ABORT_S) -> None:
     """Aborts what was begun and not committed, and ends the threads. One that does not come back is left behind."""
-    aborting = [destination.lane.always(destination.abort) for destination in destinations]
-    for answer in aborting:
+    aborting = {destination.lane: destination.lane.always(destination.abort) for destination in destinations}
+    for lane, answer in aborting.items():
         # An abort that fails leaves files that are not listed; the next `prepare` removes them.
         with contextlib.suppress(HoldfastError, TimeoutError):
-            answer.result(timeout=grace_s)
+            answer.result(timeout=0.0 if lane.given_up else grace_s)
     for destination in destinations:
-        destination.lane.close(1.0)
+        destination.lane.close(0.0 if destination.lane.given_up else 1.0)

@@ -43,6 +43,9 @@ class Lane:
         stall_s: how long one thing may take before the lane is given up. Its thread cannot be stopped: it is left
             behind, and does nothing more than what was asked for with `always` once it comes back.
         cancelled: raises when the run is to stop; asked while waiting.
+
+    Attributes:
+        given_up: whether its thread is stuck in the target, as far as anybody knows.
     """
 
     def __init__(self, target: Target, stall_s: float, cancelled: Callable[[], None]) -> None:
@@ -57,6 +60,7 @@ class Lane:
         self._pending_bytes = 0
         self._busy_since: float | None = None
         self._closed = False
+        self.given_up = False
         self._thread = threading.Thread(target=self._work, name=f"target {target.name}", daemon=True)
         self._thread.start()
 
@@ -114,6 +118,7 @@ class Lane:
 
     def give_up(self) -> None:
         """Fails the lane because its target does nothing."""
+        self.given_up = True
         reason = f"it did nothing for {self._stall_s:.0f} s"
         self.fail(BackendUnavailable(url=self.target.url, object=self.target.name, reason=reason))
 

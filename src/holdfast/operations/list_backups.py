@@ -1,12 +1,49 @@
-"""Lists backups."""
+"""Lists backups, and brings together the copies that several targets have of one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+
+from holdfast.errors import HoldfastError
+from holdfast.model.backup import BackupType, StoredBackup
+from holdfast.operations.choice import chosen_targets, stored_backups
 from holdfast.operations.context import AppContext
-from holdfast.operations.reports import Listing
+from holdfast.operations.reports import CopyReport, ListedBackup, Listing
 from holdfast.operations.requests import ListRequest
 
 
 def list_backups(context: AppContext, request: ListRequest) -> Listing:
-    """Lists backups."""
-    raise NotImplementedError
+    """Backups, newest first.
+
+    A target that cannot be asked does not keep the others from being listed; it is named, and is the `failure`.
+    """
+    found, unreachable = stored_backups(chosen_targets(context, request.targets))
+    backups = tuple(merged(found, request.type))
+    return Listing(backups=backups, unreachable=unreachable, failure=first_error(unreachable))
+
+
+def merged(found: Mapping[str, Sequence[StoredBackup]], kind: BackupType | None = None) -> list[ListedBackup]:
+    """One item per backup, newest first, with its copies in the order of targets."""
+    by_id: dict[str, list[StoredBackup]] = {}
+    for copies in found.values():
+        for stored in copies:
+            if kind is None or stored.manifest.type is kind:
+                by_id.setdefault(stored.backup_id, []).append(stored)
+    listed = [_listed(copies) for copies in by_id.values()]
+    return sorted(listed, key=lambda backup: (backup.created_at, backup.backup_id), reverse=True)
+
+
+def _listed(copies: Sequence[StoredBackup]) -> ListedBackup:
+    manifest = copies[0].manifest
+    return ListedBackup(
+        backup_id=manifest.backup_id,
+        type=manifest.type,
+        created_at=manifest.created_at,
+        outcome=manifest.outcome,
+        copies=tuple(copies),
+    )
+
+
+def first_error(reports: Iterable[CopyReport]) -> HoldfastError | None:
+    """The first of some targets' errors."""
+    return next((report.error for report in reports if report.error is not None), None)

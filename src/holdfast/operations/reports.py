@@ -14,6 +14,7 @@ import msgspec
 from holdfast.errors import HoldfastError
 from holdfast.model.backup import BackupType, Outcome, StoredBackup
 from holdfast.model.component import Component, Problem, Role
+from holdfast.operations.requests import RestoreRequest
 from holdfast.policy.backup_retention import BackupRetentionPlan, KeepRules
 from holdfast.protocols.source import LoadPlan, LoadReport
 
@@ -94,7 +95,7 @@ class RestorePlan(msgspec.Struct, frozen=True, kw_only=True):
     """A restore that was not begun.
 
     Attributes:
-        request: an instance of `RestoreRequest`, with the backup's id in the place of `latest` or a path.
+        request: with the backup's id in the place of `latest` or a path.
         backup: the copy to restore from.
         others: names of further targets that have the backup.
         components: in the order in which they will be loaded.
@@ -102,7 +103,7 @@ class RestorePlan(msgspec.Struct, frozen=True, kw_only=True):
         needed_bytes: by directory.
     """
 
-    request: object
+    request: RestoreRequest
     backup: StoredBackup
     others: tuple[str, ...]
     components: tuple[PlannedComponent, ...]

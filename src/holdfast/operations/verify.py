@@ -1,12 +1,84 @@
-"""Reads backups again."""
+"""Reads backups again and notes how they are."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import msgspec
+
+from holdfast.errors import BackupDamaged, HoldfastError, TargetError
+from holdfast.model.backup import StoredBackup
+from holdfast.model.component import Problem
+from holdfast.operations import log
+from holdfast.operations.choice import chosen_targets, copies_of, stored_backups
 from holdfast.operations.context import AppContext
-from holdfast.operations.reports import VerifyReport
+from holdfast.operations.list_backups import first_error
+from holdfast.operations.lock import run_lock
+from holdfast.operations.opening import named_backup
+from holdfast.operations.reports import VerifiedCopy, VerifyReport
 from holdfast.operations.requests import VerifyRequest
+
+ALL = "all"
+_SHOWN = 3
 
 
 def verify_backups(context: AppContext, request: VerifyRequest) -> VerifyReport:
-    """Reads backups again."""
-    raise NotImplementedError
+    """Reads every copy of a backup, or of all, and compares checksums; every one is read whatever the others are like.
+
+    Raises:
+        AppBusy: another run is at work.
+        BackupNotFound: there is no such backup.
+    """
+    context = log.logging_warnings(context)
+    targets = chosen_targets(context, request.targets)
+    with log.logged(context, "Verification"), run_lock(context):
+        found, unreachable = stored_backups(targets)
+        if request.what == ALL:
+            copies = [stored for backups in found.values() for stored in backups]
+        else:
+            named = named_backup(request.what, targets, found, unreachable)
+            copies = copies_of(found, named.backup_id)
+        verified = [VerifiedCopy(target=copy.target, backup_id="", error=copy.error) for copy in unreachable]
+        for stored in copies:
+            context.cancel.raise_if_cancelled()
+            verified.append(_verified(context, stored))
+    return VerifyReport(copies=tuple(verified), failure=_failure(verified) or first_error(unreachable))
+
+
+def _verified(context: AppContext, stored: StoredBackup) -> VerifiedCopy:
+    target = context.targets[stored.target]
+    try:
+        problems = tuple(target.verify(stored, context.listener))
+        _mark(context, stored, problems)
+    except TargetError as error:
+        log.write(context, log.ERROR, f"Verification of {stored.backup_id} in {stored.target} failed: {error}")
+        return VerifiedCopy(target=stored.target, backup_id=stored.backup_id, error=error)
+    if problems:
+        damage = _damage(problems)
+        log.write(context, log.ERROR, f"Backup {stored.backup_id} in {stored.target} is damaged: {damage}")
+    else:
+        log.write(context, log.INFO, f"Backup {stored.backup_id} in {stored.target} is whole")
+    return VerifiedCopy(target=stored.target, backup_id=stored.backup_id, problems=problems)
+
+
+def _mark(context: AppContext, stored: StoredBackup, problems: tuple[Problem, ...]) -> None:
+    now = context.now()
+    if problems:
+        marks = msgspec.structs.replace(stored.marks, verified_at=None, damaged_at=now, damage=_damage(problems))
+    else:
+        # What reads back right is whole, whatever was noted before: a disk or cable may have been put right.
+        marks = msgspec.structs.replace(stored.marks, verified_at=now, damaged_at=None, damage="")
+    context.targets[stored.target].mark(stored, marks)
+
+
+def _damage(problems: tuple[Problem, ...]) -> str:
+    return "; ".join(f"{problem.subject}: {problem.detail or problem.code}" for problem in problems[:_SHOWN])
+
+
+def _failure(copies: Iterable[VerifiedCopy]) -> HoldfastError | None:
+    """Damage is worse than not having been able to look."""
+    copies = list(copies)
+    for copy in copies:
+        if copy.problems:
+            return BackupDamaged(backup=copy.backup_id, target=copy.target, reason=_damage(copy.problems))
+    return next((copy.error for copy in copies if copy.error is not None), None)

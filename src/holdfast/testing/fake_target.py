@@ -202,6 +202,8 @@ class FakeComponentWriter:
         self._component = component
         self._open = False
         self._finished = False
+        self._current = bytearray()
+        self._taken_bytes = 0
         self.kept: list[Kept] = []
         self.state: bytes | None = None
 
@@ -225,24 +227,25 @@ class FakeComponentWriter:
         """More of the file."""
         self._called("write")
         assert self._open
-        self.kept[-1].data += bytes(block)
+        self._current += block
+        self._taken_bytes += len(block)
         limit = self._target.capacity_bytes
-        if limit is not None and sum(len(kept.data) for kept in self.kept) > limit:
+        if limit is not None and self._taken_bytes > limit:
             raise OutOfSpace(url=self._target.url, object=self._component.name)
 
     def end(self, sha256: bytes, size_bytes: int) -> None:
         """Checks what it is told about the file."""
         self._called("end")
         assert self._open
-        kept = self.kept[-1]
+        kept = self._ended()
         assert (hashlib.sha256(kept.data).digest(), len(kept.data)) == (sha256, size_bytes), "told another digest"
-        kept.sha256, self._open = sha256, False
+        kept.sha256 = sha256
 
     def spoil(self) -> None:
         """What there is of the file counts for nothing."""
         self._called("spoil")
         assert self._open
-        self.kept[-1].spoiled, self._open = True, False
+        self._ended().spoiled = True
 
     def finish(self, state: Path | None = None) -> None:
         """Keeps the state."""
@@ -262,6 +265,11 @@ class FakeComponentWriter:
             digest.feed(kept.entry, kept.sha256 or None, len(kept.data))
         if component.content_sha256 and component.content_sha256 != digest.hexdigest():
             raise HashMismatch(object=component.name, actual=digest.hexdigest())
+
+    def _ended(self) -> Kept:
+        kept = self.kept[-1]
+        kept.data, self._current, self._open = bytes(self._current), bytearray(), False
+        return kept
 
     def _called(self, method: str) -> None:
         self._target.step(f"{method}:{self._component.name}")

@@ -260,7 +260,7 @@ def test_a_slow_target_bounds_what_waits_for_it(make_app: Callable[..., App]) ->
             gate.wait(1.0)
             peaks.append(given[0])
 
-    source = FakeSource("storage", {"big": bytes(5 * QUEUE_BYTES)}, step=source_step)
+    source = FakeSource("storage", {"big": bytes(3 * QUEUE_BYTES)}, step=source_step)
     app = make_app(sources=[source], targets=[FakeTarget("slow", step=measuring)], verify_after=False)
     assert app.create().failure is None
     assert peaks[0] <= QUEUE_BYTES + (4 << 20)

@@ -1,0 +1,171 @@
+"""What a restore from one copy of a backup would do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from holdfast.errors import ComponentNotFound, RestoreNeedsSpace, UnknownName
+from holdfast.model.backup import StoredBackup
+from holdfast.model.component import Component, Role, Shape
+from holdfast.operations.base import chain_of
+from holdfast.operations.choice import in_role_order
+from holdfast.operations.context import AppContext
+from holdfast.operations.log import amount
+from holdfast.operations.reports import PlannedComponent
+from holdfast.operations.requests import RestoreRequest
+from holdfast.operations.scratch import scratch_base
+from holdfast.operations.space import free_at
+from holdfast.protocols.content import StoredContent
+from holdfast.protocols.source import LoadRequest
+
+_WITH_ROWS = (Role.DATABASE, Role.TABLES)
+
+
+class Copy(msgspec.Struct, frozen=True, kw_only=True):
+    """One copy of a backup and everything else its target has, newest first."""
+
+    stored: StoredBackup
+    backups: tuple[StoredBackup, ...]
+
+
+def load_request(context: AppContext, request: RestoreRequest, stamp: str, scratch: Path) -> LoadRequest:
+    """What sources are asked to load."""
+    return LoadRequest(
+        scratch=scratch,
+        listener=context.listener,
+        cancelled=context.cancel.raise_if_cancelled,
+        stamp=stamp,
+        destination=request.to,
+        tables=request.tables,
+        paths=tuple(os.fsencode(path).strip(b"/") for path in request.paths),
+        safety_copy=request.safety_copy,
+        timeout_s=context.dump_timeout_s,
+    )
+
+
+def contents(context: AppContext, copy: Copy, component: str) -> list[StoredContent]:
+    """A component of a backup with everything it is built on, the base first. Raises `TargetError`."""
+    target = context.targets[copy.stored.target]
+    return [target.content(stored, component) for stored in chain_of(copy.stored, component, copy.backups)]
+
+
+def plan_components(
+    context: AppContext, request: RestoreRequest, copy: Copy, stamp: str
+) -> tuple[PlannedComponent, ...]:
+    """What would be loaded, in the order of roles; changes nothing.
+
+    Raises:
+        ComponentNotFound, UnknownName: the backup or the application does not have what was asked for.
+        RestoreError: it cannot be loaded.
+        TargetError: it cannot be read.
+    """
+    wanted = _wanted(context, request, copy)
+    asked = load_request(context, request, stamp, scratch_base(context))
+    planned: list[PlannedComponent] = []
+    for source in in_role_order(context.sources[name] for name in wanted):
+        chain = contents(context, copy, source.name)
+        backups = chain_of(copy.stored, source.name, copy.backups)
+        planned.append(
+            PlannedComponent(
+                source=source.name,
+                role=source.role,
+                chain=tuple(stored.backup_id for stored in backups),
+                component=copy.stored.manifest.components[source.name],
+                load=source.plan(chain, asked),
+            )
+        )
+    return tuple(planned)
+
+
+def _wanted(context: AppContext, request: RestoreRequest, copy: Copy) -> list[str]:
+    """Names of components to load."""
+    components = copy.stored.manifest.components
+    for name in request.only:
+        if name not in components:
+            known = ", ".join(components) or "none"
+            raise ComponentNotFound(backup=copy.stored.backup_id, component=name, known=known)
+    names = [name for name in components if not request.only or name in request.only]
+    if request.tables:
+        names = _with_tables(request, {name: components[name] for name in names})
+    elif request.paths:
+        names = _with_paths(context, request, copy, [name for name in names if components[name].shape is Shape.TREE])
+    for name in names:
+        if name not in context.sources:
+            raise UnknownName(what="source", name=name, known=", ".join(context.sources) or "none")
+    return names
+
+
+def _with_tables(request: RestoreRequest, components: dict[str, Component]) -> list[str]:
+    """Each table once: from where tables are kept one by one, else from a whole database."""
+    found: list[str] = []
+    for wanted in request.tables:
+        table = wanted.partition(":")[0]
+        having = [name for name, component in components.items() if holds_table(component, table)]
+        if not having:
+            known = sorted({row for component in components.values() for row in component.rows})
+            raise UnknownName(what="table", name=table, known=", ".join(known) or "none")
+        by_itself = [name for name in having if components[name].role is Role.TABLES]
+        chosen = (by_itself or having)[0]
+        if chosen not in found:
+            found.append(chosen)
+    return found
+
+
+def holds_table(component: Component, table: str) -> bool:
+    """Whether a component has a table, named with its schema or without."""
+    if component.role not in _WITH_ROWS:
+        return False
+    return any(table in (name, name.rpartition(".")[2]) for name in component.rows)
+
+
+def _with_paths(context: AppContext, request: RestoreRequest, copy: Copy, names: Sequence[str]) -> list[str]:
+    """Folders that have one of the paths; looking is only needed where there is a choice."""
+    if len(names) == 1:
+        return list(names)
+    paths = [os.fsencode(path).strip(b"/") for path in request.paths]
+    having = [name for name in names if _has(contents(context, copy, name), paths)]
+    if not having:
+        raise UnknownName(what="path", name=", ".join(request.paths), known=f"in {', '.join(names) or 'no folder'}")
+    return having
+
+
+def _has(chain: Iterable[StoredContent], paths: Sequence[bytes]) -> bool:
+    return any(
+        entry.path == path or entry.path.startswith(path + b"/")
+        for content in chain
+        for entry in content.entries(paths)
+        for path in paths
+    )
+
+
+def needed_space(planned: Iterable[PlannedComponent]) -> dict[str, int]:
+    """Bytes needed by directory."""
+    needed: dict[str, int] = {}
+    for component in planned:
+        if component.load.directory is not None and component.load.needed_bytes:
+            name = str(component.load.directory)
+            needed[name] = needed.get(name, 0) + component.load.needed_bytes
+    return needed
+
+
+def check_space(needed: dict[str, int]) -> None:
+    """Raises `RestoreNeedsSpace` if a disk has less than what all directories on it need together."""
+    by_disk: dict[int, tuple[str, int]] = {}
+    for directory, size_bytes in needed.items():
+        disk = _disk(Path(directory))
+        first, before = by_disk.get(disk, (directory, 0))
+        by_disk[disk] = first, before + size_bytes
+    for directory, size_bytes in by_disk.values():
+        free = free_at(Path(directory))
+        if free is not None and size_bytes > free:
+            raise RestoreNeedsSpace(needed=amount(size_bytes), available=amount(free), directory=directory)
+
+
+def _disk(directory: Path) -> int:
+    while not directory.exists() and directory != directory.parent:
+        directory = directory.parent
+    return directory.stat().st_dev
