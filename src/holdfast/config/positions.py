@@ -17,6 +17,9 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 # Quotes that end a multi-line string may be preceded by up to two that belong to it.
 _STRING = re.compile(r'"""(?:[^\\]|\\[\s\S])*?"{3,5}' + r"|'''[\s\S]*?'{3,5}" + r'|"(?:[^"\\\n]|\\.)*"' + r"|'[^'\n]*'")
 _SCALAR = re.compile(r"[^,\]}\n#]*")
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
+# Controls, changes of direction and lone surrogates: what a terminal or a reader could be misled by.
+_UNSAFE = re.compile('["\\\\\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]')
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 
@@ -34,13 +37,19 @@ def dotted(path: KeyPath) -> str:
         if isinstance(part, int):
             shown += f"[{part}]"
         else:
-            shown += ("." if shown else "") + (part if _PLAIN_KEY.match(part) else _quoted(part))
+            shown += ("." if shown else "") + (part if _PLAIN_KEY.match(part) else quoted(part))
     return shown
 
 
-def _quoted(part: str) -> str:
-    escaped = part.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+def quoted(text: str) -> str:
+    """A text as TOML has it, in double quotes; safe on a terminal."""
+    return f'"{_UNSAFE.sub(_escaped, text)}"'
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    # A lone surrogate is a byte that is not text; TOML has no way to write it.
+    return _ESCAPES.get(found[0]) or ("\\uFFFD" if 0xD800 <= code <= 0xDFFF else f"\\u{code:04X}")
 
 
 def _below(path: KeyPath, part: str | int) -> KeyPath:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 
@@ -83,8 +85,8 @@ class _View:
         inner = table(value)
         if inner is not None:
             return {key: self._value(one, (*at, key)) for key, one in inner.items() if one is not None}
-        many = items(value)
-        if many is not None:
+        if isinstance(value, list | tuple):
+            many = cast(Sequence[object], value)
             return [self._value(one, (*at, number)) for number, one in enumerate(many)]
         return self._text(value, at) if isinstance(value, str) else value
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
+from holdfast.config.shapes import texts
 from holdfast.errors import Phrase
 
+_NOT_TEXT = re.compile("[\ud800-\udfff]")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9_-]+")
 
 
@@ -52,7 +54,12 @@ class Findings:
         self.left_out: list[LeftOut] = []
 
     def add(self, source: FoundSource) -> None:
-        """Notes something to back up; its name gets a number if it is taken."""
+        """Notes something to back up, once; its name gets a number if it is taken."""
+        if any((one.kind, one.options) == (source.kind, source.options) for one in self.sources):
+            return
+        if any(_NOT_TEXT.search(text) for text in _texts(source.options)):
+            self.leave_out(source.name, "its name is not UTF-8 text, which a configuration cannot hold")
+            return
         name = source_name(source.name)
         taken = {one.name for one in self.sources}
         unique = next(one for one in _numbered(name) if one not in taken)
@@ -78,6 +85,11 @@ def shown_path(path: Path, root: Path) -> str:
         return path.relative_to(root).as_posix()
     except ValueError:
         return str(path)
+
+
+def _texts(options: Mapping[str, object]) -> Iterator[str]:
+    for value in options.values():
+        yield from texts(value) or [str(value)]
 
 
 def _numbered(name: str) -> Iterable[str]:
