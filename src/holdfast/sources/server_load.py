@@ -1,0 +1,77 @@
+"""What loading into any database server has in common: one file of content, names of databases beside another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from holdfast.errors import DamageError, RestoreMismatch, RestoreRefused
+from holdfast.model.component import Form
+from holdfast.model.node import NodeType
+from holdfast.protocols import StoredContent
+
+_BLOCK_BYTES = 1 << 20
+_SHOWN = 3
+
+
+def blocks_of(content: StoredContent, cancelled: Callable[[], None]) -> Iterator[bytes]:
+    """The one file of a component, block by block; what is not whole raises `DamageError` at its end."""
+    found = False
+    for entry in content.entries():
+        if entry.node.type is not NodeType.FILE or entry.open is None:
+            continue
+        if found:
+            raise DamageError(object=content.component.name, reason="it holds more than one file")
+        found = True
+        reader = entry.open()
+        try:
+            while block := reader.read(_BLOCK_BYTES):
+                cancelled()
+                yield block
+        finally:
+            reader.close()
+    if not found:
+        raise DamageError(object=content.component.name, reason="it holds no file")
+
+
+def checked_chain(chain: Sequence[StoredContent], kind: str, destination: str) -> None:
+    """Refuses content that this kind of source cannot load. Raises `RestoreRefused`."""
+    base = chain[0].component
+    if base.kind != kind:
+        raise RestoreRefused(destination=destination, reason=f"the backup holds a {base.kind} and not a {kind}")
+    if base.form not in (Form.NATIVE, Form.SQL):
+        raise RestoreRefused(destination=destination, reason="changes can only be restored on top of a full backup")
+    if any(content.component.form is not Form.CHANGES for content in chain[1:]):
+        raise RestoreRefused(destination=destination, reason="what follows a full backup has to be changes")
+
+
+def compare_rows(expected: Mapping[str, int], found: Mapping[str, int], destination: str) -> None:
+    """Raises `RestoreMismatch` unless tables and their rows are the same."""
+    wrong = [name for name in sorted({*expected, *found}) if expected.get(name) != found.get(name)]
+    if wrong:
+        said = [f"table {name} has {_rows(found, name)} instead of {_rows(expected, name)}" for name in wrong[:_SHOWN]]
+        more = f", and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        raise RestoreMismatch(destination=destination, reason="; ".join(said) + more)
+
+
+def _rows(counts: Mapping[str, int], name: str) -> str:
+    return f"{counts[name]} rows" if name in counts else "not been there"
+
+
+def beside(
+    name: str, word: str, stamp: str, limit: int, taken: Callable[[str], bool], size: Callable[[str], int]
+) -> str:
+    """A free name `<name>_<word>_<stamp>`, numbered if it is taken, with the beginning cut to fit.
+
+    Args:
+        limit: the longest that a name may be.
+        size: how long a name is as the server counts.
+    """
+    number = 1
+    while True:
+        tail = f"_{word}_{stamp}" + (f"_{number}" if number > 1 else "")
+        head = name
+        while size(head + tail) > limit:
+            head = head[:-1]
+        if not taken(head + tail):
+            return head + tail
+        number += 1
