@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from holdfast.errors import InvalidDuration, InvalidTime
 
@@ -25,7 +25,7 @@ def parse_seconds(text: str) -> float:
 
 
 def parse_moment(text: str, now: datetime, zone: tzinfo, *, end_of_day: bool = False) -> datetime:
-    """Reads a moment: a date, a date and a time, or how long ago it was.
+    """Reads a moment: a date, a date and a time, or how long ago it was. In UTC.
 
     Args:
         text: as in `2026-01-31`, `2026-01-31T23:59:00Z`, `2026-01-31 23:59`, `36h`.
@@ -47,7 +47,6 @@ def parse_moment(text: str, now: datetime, zone: tzinfo, *, end_of_day: bool = F
             moment = moment.replace(tzinfo=zone)
         if end_of_day and _DATE.match(written):
             moment += timedelta(days=1) - timedelta(microseconds=1)
-        moment.timestamp()
+        return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidTime(text=text) from None
-    return moment

@@ -36,7 +36,7 @@ def command(session: AppSession, kind: str | None, targets: tuple[str, ...]) -> 
         ]
         printer.table([_("Type"), _("Backups"), _("Size")], rows, right=(1, 2))
     if report.by_target:
-        rows = [[values.name(name), values.size(size)] for name, size in report.by_target.items()]
-        printer.table([_("Target"), _("Size")], rows, right=(1,))
+        rows = [[values.name(name), str(number)] for name, number in report.by_target.items()]
+        printer.table([_("Target"), _("Backups")], rows, right=(1,))
     warn_copies(printer, report.unreachable)
     session.finish(report.failure)
