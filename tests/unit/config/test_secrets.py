@@ -90,7 +90,8 @@ def test_nothing_is_fetched_to_be_shown(read: Read, tmp_path: Path) -> None:
 
 def test_shown_without_any_secret(read: Read) -> None:
     text = APP + SOURCE + (
-        'url = "mysql://u:${DB_PASSWORD}@h/d"\npath = "/srv/${API_TOKEN}/${HOME_NAME}"\nnames = ["${HOME_NAME}", "${API_TOKEN}"]\n'
+        'url = "mysql://u:${DB_PASSWORD}@h/d"\npath = "/srv/${API_TOKEN}/${HOME_NAME}"\n'
+        'names = ["${HOME_NAME}", "${API_TOKEN}"]\n'
         f'extra = {{ api_token = "{SECRET}", colour = "blue" }}\ninner = {{ depth = 1, token = "{SECRET}" }}\n'
         f'[targets.shelf]\nkind = "shelf"\nurl = "sftp://u:{SECRET}@h/d"\nkey_command = "pass {SECRET}"\n'
         'keep = { last = 3 }\n'

@@ -42,6 +42,6 @@ def add_sqlite(findings: Findings, path: Path, root: Path, known: set[Path], ori
     """Adds one database, once."""
     if path in known:
         return
-    name = "database" if not findings.has("sqlite") else path.stem
+    name = path.stem if any(map(findings.has, ("sqlite", "postgresql", "mysql"))) else "database"
     known.add(path)
     findings.add(FoundSource(kind="sqlite", name=name, options={"path": shown_path(path, root)}, origin=origin))
