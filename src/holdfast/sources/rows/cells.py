@@ -11,6 +11,7 @@ import binascii
 import math
 import re
 from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 
@@ -123,8 +124,8 @@ def _decoded(raw: msgspec.Raw) -> object:
 def _cell(value: object) -> Cell:
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, dict) and len(value) == 1:
-        [(tag, content)] = value.items()
+    if isinstance(value, dict):
+        tag, content = _only(cast("dict[str, object]", value))
         if tag in TEXT_TAGS and isinstance(content, str):
             return {tag: content}
         if tag in _BYTES_TAGS and isinstance(content, str):
@@ -132,16 +133,25 @@ def _cell(value: object) -> Cell:
         if tag == JSON and isinstance(content, msgspec.Raw):
             return {JSON: content}
         if tag == ARRAY and isinstance(content, list):
-            return {ARRAY: [_listed(element) for element in content]}
+            return {ARRAY: _listed(cast("list[object]", content))}
     raise ValueError("a cell is neither a value nor a tagged object")
 
 
-def _listed(value: object) -> Listed:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return [_listed(element) for element in value]
-    raise ValueError("an element of an array is neither a text nor null")
+def _only(tagged: dict[str, object]) -> tuple[str, object]:
+    [item] = tagged.items()
+    return item
+
+
+def _listed(values: list[object]) -> list[Listed]:
+    found: list[Listed] = []
+    for value in values:
+        if isinstance(value, list):
+            found.append(_listed(cast("list[object]", value)))
+        elif value is None or isinstance(value, str):
+            found.append(value)
+        else:
+            raise ValueError("an element of an array is neither a text nor null")
+    return found
 
 
 def _depth(text: str) -> int:

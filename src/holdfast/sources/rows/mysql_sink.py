@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from holdfast.errors import DestinationBusy, HoldfastError, LoadFailed, RestoreRefused
 from holdfast.sources.rows import mysql_catalogue, sql
@@ -81,6 +81,10 @@ class MysqlSink(MysqlRows):
             self._query(f"DROP TRIGGER {backquoted(name)}")
         if found:
             self._query(self._begin[0])
+        for table in tables:
+            # Locks all rows and the gaps between them, and comes before the first read: what is read from here on,
+            # for the safety copy and the proofs, is what will be replaced.
+            self._query(f"SELECT count(*) FROM {backquoted(table.name)} FOR UPDATE", table=table)  # noqa: S608
 
     def clear(self, table: TableInfo) -> None:
         """Deletes all rows."""
@@ -107,6 +111,9 @@ class MysqlSink(MysqlRows):
         """AUTO_INCREMENT goes on above `last`; above the rows it does so by itself."""
         if table.counter and last is not None and last > (self.counter(table) or 0):
             self._raised.append((table, last + 1))
+
+    def refresh(self, tables: Sequence[TableInfo]) -> None:
+        """Nothing: indexes of every kind follow their tables by themselves."""
 
     def commit(self) -> None:
         """Makes everything durable; counters and triggers follow, which no transaction covers."""
@@ -146,7 +153,7 @@ class MysqlSink(MysqlRows):
         import pymysql
 
         try:
-            self._connection.query(encoded(statement))
+            cast(Callable[[bytes], int], self._connection.query)(encoded(statement))  # pyright: ignore[reportUnknownMemberType]
         except (pymysql.Error, OSError) as error:
             raise self._failure(error, table) from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -162,7 +162,7 @@ def said(error: Exception, table: TableInfo | None = None) -> str:
 
 
 @contextlib.contextmanager
-def _bytes_only(connection: Connection[Cursor]) -> Iterator[None]:
+def _bytes_only(connection: Connection[Cursor]) -> Generator[None]:
     """Lets results arrive as the bytes that the server sent; what they mean is told by the catalogue."""
     kept, text = connection.decoders, connection.use_unicode
     connection.decoders, connection.use_unicode = {}, False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from holdfast.sources.rows.sql import double_quoted
 from holdfast.sources.rows.store import Column, ForeignKey, TableInfo
@@ -162,4 +162,4 @@ def _keys(
 
 
 def _integers(value: object) -> list[int]:
-    return [int(str(number)) for number in value] if isinstance(value, list) else []
+    return [int(str(number)) for number in cast("list[object]", value)] if isinstance(value, list) else []

@@ -134,6 +134,9 @@ class PostgresqlSink(PostgresqlRows):
         if known and state is not None and int(str(state[2])) > 0 and max(known) >= int(str(state[0])):
             self._run("SELECT setval(%s::regclass, %s)", (sequence, max(known)))
 
+    def refresh(self, tables: Sequence[TableInfo]) -> None:
+        """Nothing: indexes of every kind follow their tables by themselves."""
+
     def commit(self) -> None:
         """Puts keys and triggers back, which proves the keys, and makes everything durable."""
         import psycopg

@@ -3,27 +3,49 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sqlite3
+from typing import NamedTuple
+
+import msgspec
 
 from holdfast.sources.rows.sql import double_quoted
 from holdfast.sources.rows.store import Column, ForeignKey, TableInfo
 
+_CONTENT = re.compile(r"using\s+fts[345].*?\bcontent\s*=\s*(['\"\[`]?)([^'\"\]`,)]+)", re.IGNORECASE | re.DOTALL)
 _VIRTUAL_GENERATED, _STORED_GENERATED, _NORMAL = 2, 3, 0
+
+
+class _KeyColumn(NamedTuple):
+    name: str
+    not_null: bool
+    type: str
 
 
 def read_tables(connection: sqlite3.Connection) -> list[TableInfo]:
     """All ordinary tables and the shadow tables that hold the content of virtual ones, by name."""
     listed = connection.execute(
-        "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'shadow')"
+        "SELECT name, wr, type FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'shadow')"
         " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
     ).fetchall()
-    return [_table(connection, name, without_rowid=bool(wr)) for name, wr in listed]
+    tables: list[TableInfo] = []
+    for name, wr, kind in listed:
+        table = _table(connection, name, without_rowid=bool(wr))
+        tables.append(msgspec.structs.replace(table, internal=kind == "shadow"))
+    return tables
 
 
-def shadow_tables(connection: sqlite3.Connection) -> frozenset[str]:
-    """Tables that belong to virtual tables."""
-    found = connection.execute("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'")
-    return frozenset(name for (name,) in found)
+def search_indexes(connection: sqlite3.Connection, tables: frozenset[str]) -> list[str]:
+    """Full text indexes that take their texts from one of these tables (`content=` in their definition)."""
+    found = connection.execute(
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'create virtual%'"
+    )
+    indexes: list[str] = []
+    for name, statement in found.fetchall():
+        content = _CONTENT.search(str(statement))
+        if content is not None and content.group(2).casefold() in {table.casefold() for table in tables}:
+            indexes.append(str(name))
+    return indexes
 
 
 def schema_sha256(connection: sqlite3.Connection) -> str:
@@ -36,15 +58,16 @@ def schema_sha256(connection: sqlite3.Connection) -> str:
 
 def _table(connection: sqlite3.Connection, name: str, *, without_rowid: bool) -> TableInfo:
     columns: list[Column] = []
-    keys: dict[int, tuple[str, bool, str]] = {}
+    keys: dict[int, _KeyColumn] = {}
     shown = connection.execute('SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?)', (name,))
     for column, kind, not_null, key, hidden in shown.fetchall():
         if hidden in (_NORMAL, _VIRTUAL_GENERATED, _STORED_GENERATED):
             columns.append(Column(name=column, type=kind, generated=hidden != _NORMAL))
         if key:
-            keys[key] = (column, bool(not_null), kind)
-    primary_key = tuple(keys[number][0] for number in sorted(keys))
-    rowid_alias = len(keys) == 1 and keys[1][2].upper() == "INTEGER" and not without_rowid
+            keys[key] = _KeyColumn(column, bool(not_null), kind)
+    primary_key = tuple(keys[number].name for number in sorted(keys))
+    types = [column.type.upper() for column in keys.values()]
+    rowid_alias = types == ["INTEGER"] and not without_rowid
     if not rowid_alias and not without_rowid and _holds_null(connection, name, keys):
         primary_key = ()
     return TableInfo(
@@ -56,9 +79,9 @@ def _table(connection: sqlite3.Connection, name: str, *, without_rowid: bool) ->
     )
 
 
-def _holds_null(connection: sqlite3.Connection, table: str, keys: dict[int, tuple[str, bool, str]]) -> bool:
+def _holds_null(connection: sqlite3.Connection, table: str, keys: dict[int, _KeyColumn]) -> bool:
     # SQLite lets NULL into a primary key, any number of times: such a key names no row.
-    loose = [double_quoted(column) for column, not_null, _kind in keys.values() if not not_null]
+    loose = [double_quoted(column.name) for column in keys.values() if not column.not_null]
     if not loose:
         return False
     condition = " OR ".join(f"{column} IS NULL" for column in loose)

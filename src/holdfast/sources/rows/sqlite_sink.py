@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from holdfast.errors import DestinationBusy, HoldfastError, LoadFailed
-from holdfast.sources.rows import sql
+from holdfast.errors import DestinationBusy, HoldfastError, LoadFailed, RestoreRefused
+from holdfast.sources.rows import sql, sqlite_catalogue
 from holdfast.sources.rows.cells import Row
 from holdfast.sources.rows.sql import double_quoted, listed
 from holdfast.sources.rows.sqlite_store import SqliteRows, parameter, placeholder
@@ -26,7 +26,6 @@ class SqliteSink(SqliteRows):
     def __init__(self, path: Path, source: str, busy_timeout_s: float = 30.0) -> None:
         super().__init__(path, source, busy_timeout_s)
         self._triggers: list[str] = []
-        self._searches: list[str] = []
 
     @property
     def directory(self) -> Path | None:
@@ -86,6 +85,16 @@ class SqliteSink(SqliteRows):
         elif known < last:
             self._run("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", [last, table.name])
 
+    def refresh(self, tables: Sequence[TableInfo]) -> None:
+        """Builds the full text indexes of these tables anew."""
+        names = frozenset(table.name for table in tables)
+        try:
+            found = sqlite_catalogue.search_indexes(self._connection, names)
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+        for index in (double_quoted(name) for name in found):
+            self._run(f"INSERT INTO {index} ({index}) VALUES ('rebuild')")  # noqa: S608
+
     def commit(self) -> None:
         """Creates the triggers again and makes everything durable."""
         for trigger in self._triggers:
@@ -103,6 +112,9 @@ class SqliteSink(SqliteRows):
             connection.close()
             raise
         return connection
+
+    def _missing(self) -> HoldfastError:
+        return RestoreRefused(destination=self.location, reason="there is no such database")
 
     def _run(self, statement: str, parameters: Sequence[object] = ()) -> sqlite3.Cursor:
         try:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 from urllib.parse import quote
 
 from holdfast.errors import DatabaseUnavailable, HoldfastError, SourceBusy, SourceDamaged, SourceMissing
@@ -62,13 +62,6 @@ class SqliteRows:
                 raise self._failure(error) from error
         return self._tables
 
-    def shadows(self) -> frozenset[str]:
-        """Tables that only hold the content of virtual tables, such as search indexes."""
-        try:
-            return sqlite_catalogue.shadow_tables(self._connection)
-        except sqlite3.Error as error:
-            raise self._failure(error) from error
-
     def rows(self, table: TableInfo, condition: str = "") -> Iterator[Row]:
         """Rows in the order of the primary key, or of the rowid."""
         order = listed(table.primary_key, double_quoted)
@@ -119,7 +112,7 @@ class SqliteRows:
         if sqlite3.sqlite_version_info < _OLDEST:
             raise DatabaseUnavailable(source=self._source, reason=f"SQLite {sqlite3.sqlite_version} is too old")
         if not self._path.is_file():
-            raise SourceMissing(source=self._source, path=str(self._path))
+            raise self._missing()
         connection = sqlite3.connect(
             f"file:{quote(str(self._path.absolute()))}?mode={mode}",
             uri=True,
@@ -148,6 +141,9 @@ class SqliteRows:
         except sqlite3.Error as error:
             raise self._failure(error) from error
 
+    def _missing(self) -> HoldfastError:
+        return SourceMissing(source=self._source, path=str(self._path))
+
     def _failure(self, error: sqlite3.Error) -> HoldfastError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in _BUSY:
@@ -170,8 +166,10 @@ def _cell(value: object) -> Cell:
         return float_cell(value)
     if isinstance(value, bytes):
         return {BINARY: value}
-    if value is None or isinstance(value, int | str | dict):
+    if value is None or isinstance(value, int | str):
         return value
+    if isinstance(value, dict):
+        return cast(Cell, value)  # made by `text_cell`
     raise TypeError(f"SQLite gave a {type(value).__name__}")
 
 

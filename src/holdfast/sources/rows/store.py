@@ -44,6 +44,7 @@ class TableInfo(msgspec.Struct, frozen=True, kw_only=True):
         counter: the column that the database counts up by itself; empty if there is none.
         transactional: whether a snapshot and a rollback cover it (not so for MyISAM and Aria).
         partitions: whether it is a partitioned table; its rows are read and written through it.
+        internal: holds the content of a virtual table, such as a search index; none of the application's own.
     """
 
     name: str
@@ -53,6 +54,7 @@ class TableInfo(msgspec.Struct, frozen=True, kw_only=True):
     counter: str = ""
     transactional: bool = True
     partitions: bool = False
+    internal: bool = False
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -158,6 +160,10 @@ class RowSink(RowStore, Protocol):
 
     def raise_counter(self, table: TableInfo, last: int | None) -> None:
         """Sees to it that the counter's next number is above `last` and above every row's."""
+        ...
+
+    def refresh(self, tables: Sequence[TableInfo]) -> None:
+        """Brings up to date what the database derives from tables and triggers would have kept: search indexes."""
         ...
 
     def commit(self) -> None:

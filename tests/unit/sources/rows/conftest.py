@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from unit.sources.rows.kit import KINDS, Database
 
 from holdfast.testing.databases import DatabaseServer, mariadb_server, postgresql_server
+from unit.sources.rows.kit import KINDS, Database
 
 
 @pytest.fixture(scope="session")

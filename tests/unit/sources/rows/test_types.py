@@ -1,5 +1,7 @@
 """Every type of every database comes back as it was."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import json
