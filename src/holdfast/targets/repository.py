@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from holdfast.backends.registry import open_backend
 from holdfast.errors import (
     BackupNotFound,
     ComponentNotFound,
@@ -12,6 +13,7 @@ from holdfast.errors import (
     ObjectNotFound,
     RemovalIncomplete,
     ShortRead,
+    TargetError,
 )
 from holdfast.model.backup import Manifest, Marks, StoredBackup
 from holdfast.model.component import Form, Problem, Role
@@ -29,7 +31,7 @@ from holdfast.repository.reader import Reader
 from holdfast.repository.snapshots import load_snapshot
 from holdfast.repository.tags import TagChange, change_tags
 from holdfast.runtime.clock import Clock
-from holdfast.targets.repository_access import RepositoryAccess
+from holdfast.targets.repository_access import BackendOpener, RepositoryAccess
 from holdfast.targets.repository_content import RepositoryContent
 from holdfast.targets.repository_listing import Found, Listing, load_manifest, load_root
 from holdfast.targets.repository_marks import LocalMarks, hold_of, with_hold
@@ -49,15 +51,24 @@ class RepositoryTarget:
         app_name: whose backups these are; snapshots of others are left alone.
         state_dir: the application's state directory.
         clock: where times come from.
+        opener: opens the storage.
     """
 
     def __init__(
-        self, name: str, options: RepositoryOptions, base_dir: Path, app_name: str, state_dir: Path, clock: Clock
+        self,
+        name: str,
+        options: RepositoryOptions,
+        base_dir: Path,
+        app_name: str,
+        state_dir: Path,
+        clock: Clock,
+        *,
+        opener: BackendOpener = open_backend,
     ) -> None:
         self._name = name
         self._options = options
         self._app = app_name
-        self._access = RepositoryAccess(options, base_dir, state_dir / "repositories" / name, clock)
+        self._access = RepositoryAccess(options, base_dir, state_dir / "repositories" / name, clock, opener)
         self._listing = Listing(self._access, app_name, state_dir / "manifests" / name)
         self._marks = LocalMarks(state_dir / "marks" / name)
 
@@ -103,7 +114,13 @@ class RepositoryTarget:
         return self._access.free_bytes()
 
     def begin(self, manifest: Manifest) -> BackupWriter:
-        """Begins a backup; id, type and times of the manifest are known."""
+        """Begins a backup; id, type and times of the manifest are known.
+
+        Raises:
+            ObjectExists: there is a backup of that id.
+        """
+        if manifest.app != self._app:
+            raise TargetError(detail=f"target {self._name} keeps backups of {self._app}, not of {manifest.app}")
         return RepositoryBackupWriter(self._access, self._listing, manifest, self._name)
 
     # --- finding --------------------------------------------------------------------------------
@@ -172,8 +189,7 @@ class RepositoryTarget:
             repository = self._access.open()
             change_tags(repository, lock, [found.snapshot], wanted)
             # What an interrupted change of tags left is the same backup once more.
-            twins = [one for one in found.snapshots if one.id != found.snapshot.id and one.tree == found.snapshot.tree]
-            self._forget(twins, lock)
+            self._forget([one for one in found.snapshots if one.id != found.snapshot.id], lock)
 
     def _forget(self, snapshots: Sequence[Snapshot], lock: RepositoryLock) -> None:
         if not snapshots:

@@ -7,10 +7,10 @@ import os
 import shutil
 from collections.abc import Generator
 from pathlib import Path
+from typing import Protocol
 
 from holdfast.backends import urls
 from holdfast.backends.options import BackendOptions
-from holdfast.backends.registry import open_backend
 from holdfast.errors import EmptyPassword, PasswordMissing, RepositoryExists, RepositoryNotFound
 from holdfast.protocols import Backend
 from holdfast.repository.index import Index
@@ -21,7 +21,16 @@ from holdfast.repository.opening import init_repository, open_repository
 from holdfast.repository.reader import Reader
 from holdfast.repository.repository import Repository
 from holdfast.runtime.clock import Clock
+from holdfast.targets.repository_marks import write_privately
 from holdfast.targets.repository_options import RepositoryOptions
+
+
+class BackendOpener(Protocol):
+    """Opens storage, as `holdfast.backends.registry.open_backend` does."""
+
+    def __call__(self, url: str, *, options: BackendOptions) -> Backend:
+        """Opens the location."""
+        ...
 
 
 class RepositoryAccess:
@@ -31,10 +40,14 @@ class RepositoryAccess:
         base_dir: what a relative path is relative to.
         memory: a file that remembers which repository was there; see `prepare`.
         clock: where times come from.
+        opener: opens the storage.
     """
 
-    def __init__(self, options: RepositoryOptions, base_dir: Path, memory: Path, clock: Clock) -> None:
+    def __init__(
+        self, options: RepositoryOptions, base_dir: Path, memory: Path, clock: Clock, opener: BackendOpener
+    ) -> None:
         self.options = options
+        self._opener = opener
         self._memory = memory
         self._clock = clock
         self.folder: Path | None = None
@@ -103,11 +116,7 @@ class RepositoryAccess:
 
     def _remember(self, repository: Repository) -> None:
         if not self._memory.exists():
-            self._memory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(
-                os.open(self._memory, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii"
-            ) as file:
-                file.write(repository.config.id.hex() + "\n")
+            write_privately(self._memory, repository.config.id.hex().encode() + b"\n")
 
     def _password(self) -> bytes:
         options = self.options
@@ -136,7 +145,7 @@ class RepositoryAccess:
             download_bytes_per_s=options.limit_download * 1024,
             extra=extra,
         )
-        return open_backend(self._location, options=how)
+        return self._opener(self._location, options=how)
 
     def _cache_root(self) -> Path | None:
         return default_root(os.environ) if self.options.cache else None

@@ -77,7 +77,7 @@ def decode_manifest(text: bytes) -> Manifest:
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A backup and its snapshots: one, or several that differ in their tags after an interrupted change of tags."""
+    """A backup and its snapshots: one, or two that differ in their tags after an interrupted change of tags."""
 
     manifest: Manifest
     snapshots: tuple[Snapshot, ...]
@@ -124,7 +124,9 @@ class Listing:
             manifests = [(self._manifest(one), one) for one in snapshots]
             mine = [(m, one) for m, one in manifests if m and m.backup_id == backup_id and m.app == self._app]
             if mine:
-                found[backup_id] = Found(mine[0][0], tuple(one for _, one in mine))
+                manifest, first = min(mine, key=lambda pair: pair[1].tree)
+                # SAFETY: another tree is another backup, whatever its tags say, and is not removed with this one.
+                found[backup_id] = Found(manifest, tuple(one for _, one in mine if one.tree == first.tree))
         self._tidy(one.tree for each in found.values() for one in each.snapshots)
         return dict(sorted(found.items(), key=_age, reverse=True))
 

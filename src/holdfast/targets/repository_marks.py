@@ -81,7 +81,7 @@ class LocalMarks:
 
 def write_privately(path: Path, content: bytes) -> None:
     """Puts a small file in place, whole and durably, readable by its owner only."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_privately(path.parent)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with open(descriptor, "wb") as file:
@@ -99,3 +99,10 @@ def write_privately(path: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _make_privately(folder: Path) -> None:
+    """Makes a folder and those above it, each for its owner only."""
+    if not folder.is_dir():
+        _make_privately(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from holdfast.errors import DamageError, FormatError, HoldfastError, SnapshotNotFound, TargetError
+from holdfast.errors import DamageError, FormatError, HoldfastError, ObjectExists, SnapshotNotFound, TargetError
 from holdfast.format.mode import from_permissions
 from holdfast.model.backup import Manifest, StoredBackup
 from holdfast.model.buffer import Buffer
@@ -28,6 +28,7 @@ from holdfast.targets.repository_access import RepositoryAccess
 from holdfast.targets.repository_listing import (
     MANIFEST_NAME,
     Listing,
+    backup_id_of,
     encode_manifest,
     load_manifest,
     load_root,
@@ -137,6 +138,7 @@ class RepositoryBackupWriter:
         # INVARIANT: after the lock is taken: from now on nothing that the index lists goes away.
         index = access.index()
         self._former: list[Snapshot] = listing.snapshots()
+        self._refuse_taken(manifest.backup_id)
         self._roots: dict[bytes, dict[bytes, Node]] = {}
         self._components: dict[str, RepositoryComponentWriter] = {}
         self._reader = Reader(access.open(), index)
@@ -152,6 +154,11 @@ class RepositoryBackupWriter:
         )
         self._ingest = Ingest(access.open(), index, lock, options)
         self._ended = False
+
+    def _refuse_taken(self, backup_id: str) -> None:
+        if any(backup_id_of(one) == backup_id for one in self._listing.snapshots()):
+            self._access.release()
+            raise ObjectExists(url=self._access.url, object=f"backup {backup_id}")
 
     def component(self, component: Component) -> RepositoryComponentWriter:
         """Begins a component; the counts in it are not known yet."""
@@ -205,6 +212,8 @@ class RepositoryBackupWriter:
             if name not in self._components:
                 raise TargetError(detail=f"component {name} was never given, so the backup was not committed")
             self._components[name].require_finished()
+        # Two machines may have chosen the same id in the same second.
+        self._refuse_taken(manifest.backup_id)
         # How the content is kept is the repository's business.
         components = {name: replace(component, files=()) for name, component in manifest.components.items()}
         complete = replace(manifest, components=components, total_size=self._ingest.stored_bytes)

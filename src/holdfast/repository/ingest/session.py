@@ -163,11 +163,12 @@ class Ingest:
 
         Raises:
             TargetError: there is no snapshot; call `abort`.
+            Interrupted: it was aborted.
         """
+        self._cancel.raise_if_cancelled()
         self._finishing = True
         root = self._store_root()
         self._writer.flush()
-        self._cancel.raise_if_cancelled()
         ensure_stored(Reader(past_caches(self._repository), self._index), root)
         snapshot = commit_snapshot(self._repository, self._index, self._lock, self._snapshot(root))
         self._journal.forget()
