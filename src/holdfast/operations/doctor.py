@@ -2,10 +2,135 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from holdfast.errors import AppBusy, HoldfastError
+from holdfast.model.backup import BackupType, StoredBackup
+from holdfast.operations import doctor_machine, space
 from holdfast.operations.context import AppContext
-from holdfast.operations.reports import DoctorReport
+from holdfast.operations.lock import run_lock
+from holdfast.operations.log import amount
+from holdfast.operations.opening import is_local
+from holdfast.operations.reports import DoctorReport, Finding
+from holdfast.operations.scratch import scratch_base
+from holdfast.protocols.source import Source
+from holdfast.protocols.target import Target
+
+_DAY_S = 86_400
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_UNVERIFIED_DAYS = 7
 
 
 def examine(context: AppContext) -> DoctorReport:
-    """Looks for what will make the next backup or restore fail."""
-    raise NotImplementedError
+    """Looks at everything a backup or restore needs; what one part is like keeps nothing else from being looked at."""
+    findings: list[Finding] = [*doctor_machine.examine_machine(context)]
+    for source in context.sources.values():
+        context.cancel.raise_if_cancelled()
+        findings += _source(source)
+    estimated = _estimated(context.sources.values())
+    findings += _told("scratch", lambda: space.check_scratch_space(scratch_base(context), [*context.sources.values()]))
+    with_lock, busy = _writable(context)
+    findings += busy
+    for target in context.targets.values():
+        context.cancel.raise_if_cancelled()
+        findings += with_lock.get(target.name, [])
+        findings += _target(context, target, estimated)
+    findings += _copies(context)
+    return DoctorReport(findings=tuple(findings))
+
+
+def _told(subject: str, check: Callable[[], object], ok: str = "") -> list[Finding]:
+    """What a check that raises comes to."""
+    try:
+        check()
+    except HoldfastError as error:
+        return [problem_of(error, subject)]
+    return [Finding(level="ok", code="ok", subject=subject, detail=ok)]
+
+
+def problem_of(error: HoldfastError, subject: str) -> Finding:
+    """An error as a finding."""
+    hint = _PLACEHOLDER.sub(lambda found: str(error.context.get(found[1], found[0])), error.hint)
+    return Finding(level="error", code=error.code, subject=subject, detail=str(error), hint=hint)
+
+
+def _source(source: Source) -> list[Finding]:
+    """Tools, versions and access are for the source itself to know."""
+    return _told(f"source {source.name}", source.preflight, "can be read")
+
+
+def _estimated(sources: Iterable[Source]) -> dict[str, int]:
+    try:
+        return space.estimates(list(sources))
+    except HoldfastError:
+        return {}  # the source's own finding says why
+
+
+def _writable(context: AppContext) -> tuple[dict[str, list[Finding]], list[Finding]]:
+    """Proves that targets can be written to, which is done under the lock: it clears away what killed runs left."""
+    try:
+        with run_lock(context):
+            found = {
+                target.name: _told(f"target {target.name}", target.prepare, "can be written to")
+                for target in context.targets.values()
+            }
+            return found, []
+    except AppBusy as error:
+        detail = f"{error}; whether targets can be written to was not tried"
+        return {}, [Finding(level="note", code=error.code, subject="lock", detail=detail)]
+    except HoldfastError as error:
+        return {}, [problem_of(error, "state directory")]
+
+
+def _target(context: AppContext, target: Target, estimated: dict[str, int]) -> list[Finding]:
+    subject = f"target {target.name}"
+    try:
+        backups = sorted(target.backups(), key=lambda stored: stored.manifest.created_at, reverse=True)
+        free_bytes = target.free_bytes()
+        needed = space.needed_in_target(BackupType.FULL, estimated, backups, deduplicates=not target.keeps_changes)
+        space.check_target_space(target.name, needed, free_bytes)
+    except HoldfastError as error:
+        return [problem_of(error, subject)]
+    room = "" if free_bytes is None else f"; {amount(free_bytes)} free, a full backup needs about {amount(needed)}"
+    found = [Finding(level="ok", code="reachable", subject=subject, detail=f"{len(backups)} backups{room}")]
+    return [*found, *_backups(context, subject, backups)]
+
+
+def _backups(context: AppContext, subject: str, backups: Sequence[StoredBackup]) -> list[Finding]:
+    if not backups:
+        hint = "Run `holdfast create`."
+        return [Finding(level="warning", code="no-backup", subject=subject, detail="it has no backup", hint=hint)]
+    found: list[Finding] = []
+    now, newest = context.now(), backups[0]
+    if newest.manifest.created_at > now:
+        detail = f"{newest.backup_id} lies in the future: the clock is or was wrong, and retention removes nothing"
+        found.append(_warning("clock", subject, detail, "Set the clock of this machine, then look at the backup."))
+    for stored in backups:
+        if stored.marks.damaged_at is not None:
+            detail = f"{stored.backup_id} is damaged: {stored.marks.damage}"
+            hint = "Restore from another copy; make a new backup and delete this one."
+            found.append(Finding(level="error", code="backup-damaged", subject=subject, detail=detail, hint=hint))
+    verified = [stored for stored in backups if stored.marks.verified_at is not None]
+    age_s = (now - newest.manifest.created_at).total_seconds()
+    if not verified and age_s > _UNVERIFIED_DAYS * _DAY_S:
+        found.append(_warning("not-verified", subject, "no backup in it was verified", "Run `holdfast verify --all`."))
+    return found
+
+
+def _copies(context: AppContext) -> list[Finding]:
+    """Three copies, two places, one of them elsewhere: what no single target can be blamed for."""
+    found: list[Finding] = []
+    if context.targets and all(is_local(target) for target in context.targets.values()):
+        detail = "every copy is on this machine"
+        hint = "Add a target elsewhere, such as s3:// or sftp://, to holdfast.toml."
+        found.append(_warning("no-copy-elsewhere", "targets", detail, hint))
+    for name in context.targets:
+        if context.keep_by_target.get(name, context.keep).empty:
+            detail = "no rule says what to keep, so nothing is ever removed"
+            found.append(Finding(level="note", code="no-retention", subject=f"target {name}", detail=detail))
+    return found
+
+
+def _warning(code: str, subject: str, detail: str, hint: str) -> Finding:
+    return Finding(level="warning", code=code, subject=subject, detail=detail, hint=hint)

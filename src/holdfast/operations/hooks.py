@@ -52,7 +52,7 @@ def _run(context: AppContext, hook: str, told: Mapping[str, str], cancelled: Cal
         raise HookFailed(hook=hook, reason="it names no program")
     patience = Patience(
         context.hooks.timeout_s,
-        lambda seconds: HookFailed(hook=hook, reason=f"it said nothing for {seconds:.0f} s and was ended"),
+        lambda _: HookFailed(hook=hook, reason=f"it said nothing for {context.hooks.timeout_s:.0f} s and was ended"),
         cancelled,
     )
     environment = {f"HOLDFAST_{name}": value for name, value in told.items()}
