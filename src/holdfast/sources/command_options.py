@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import msgspec
@@ -34,3 +35,14 @@ class CommandOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     environment: dict[str, str] = {}
     pass_environment: tuple[str, ...] = ()
     rows_command: str | tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for a text that cannot be cut into words."""
+        for command in (self.dump, self.load, self.rows_command):
+            if command and not words_of(command):
+                raise ValueError("a command is empty")
+
+
+def words_of(command: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The program and its arguments. Raises `ValueError` for an open quotation."""
+    return tuple(shlex.split(command)) if isinstance(command, str) else command
