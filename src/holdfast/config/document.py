@@ -18,6 +18,7 @@ FILE_NAME = "holdfast.toml"
 MAX_FILE_BYTES = 1 << 20
 MAX_DEPTH = 32
 
+_HUGE = re.compile(r"[0-9_]{4300}")
 _TABLE = re.compile(r"\s*\[+([A-Za-z0-9_.-]+)\]+")
 _KEY = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*[=:]")
 _WHERE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
@@ -88,6 +89,10 @@ def parse_document(path: Path, text: str) -> Document:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax(path, text, str(error)) from error
+    except ValueError as error:
+        # The parser leaves a number of thousands of digits to Python, which refuses it.
+        line = next((number for number, row in enumerate(text.split("\n"), 1) if _HUGE.search(row)), 1)
+        raise ConfigInvalid(path=str(path), line=line, key="TOML", reason="a number is too large") from error
     except RecursionError as error:
         raise ConfigInvalid(path=str(path), line=1, key="TOML", reason="the nesting is too deep") from error
     if _too_deep(data):
