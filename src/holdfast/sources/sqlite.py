@@ -19,6 +19,7 @@ from holdfast.sources.sqlite_load import load_database, plan_load
 from holdfast.sources.sqlite_opening import WAL, closing, open_snapshot, source_error
 from holdfast.sources.sqlite_options import SqliteOptions
 from holdfast.sources.sqlite_place import file_of
+from holdfast.sources.sqlite_tables import load_tables, plan_tables
 
 __all__ = ["Sqlite", "SqliteOptions"]
 
@@ -87,16 +88,20 @@ class Sqlite:
 
     def plan(self, chain: Sequence[StoredContent], request: LoadRequest) -> LoadPlan:
         """Says what `load` would do."""
+        if request.tables:
+            return plan_tables(self._destination(request), chain, request)
         return plan_load(self._destination(request), chain, request)
 
     def load(self, chain: Sequence[StoredContent], request: LoadRequest) -> LoadReport:
-        """Puts a database back, or writes it elsewhere.
+        """Puts a database back, or writes it elsewhere; chosen tables or rows go into the one that is there.
 
         Raises:
             DestinationBusy: somebody works with the database that would be replaced.
             RestoreError: the destination is as it was.
             DamageError: the content is not whole; the destination is as it was.
         """
+        if request.tables:
+            return load_tables(self._destination(request), chain, request, self.name, self._options)
         return load_database(self._destination(request), chain, request, self.name)
 
     def row_store(self) -> SqliteRows:

@@ -59,7 +59,7 @@ def refuse_users(path: Path) -> None:
 
 
 def _replace_old(staging: Path, path: Path, stamp: str, keep: bool, cancelled: Callable[[], None]) -> list[Path]:
-    _take_over_owner(staging, path)
+    take_over_owner(staging, path)
     if _unreadable(path):
         return _replace_damaged(staging, path, stamp, keep)
     try:
@@ -121,7 +121,7 @@ def _keep(old: sqlite3.Connection, path: Path, stamp: str) -> list[Path]:
         temporary.unlink(missing_ok=True)
         with closing(connect(temporary, "rwc")) as kept:
             old.backup(kept)
-        _take_over_owner(temporary, path)
+        take_over_owner(temporary, path)
         sync_file(temporary)
         rename_new(temporary, copy)
     sync_directory(path.parent)
@@ -170,7 +170,7 @@ def _place_first(staging: Path, path: Path, stamp: str) -> list[Path]:
     return kept
 
 
-def _take_over_owner(new: Path, old: Path) -> None:
+def take_over_owner(new: Path, old: Path) -> None:
     """The application must be able to open what replaces its database."""
     status = old.stat()
     with suppress(PermissionError):
