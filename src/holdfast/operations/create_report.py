@@ -11,7 +11,7 @@ from holdfast.operations.destinations import Destination
 from holdfast.operations.reports import CopyReport, CreateReport, RetentionResult
 from holdfast.operations.requests import CreateRequest
 
-REMARKS = frozenset({"full-instead", "shrunk"})
+REMARKS = frozenset({"full-instead", "shrunk", "missing-accepted", "not-transactional", "not-archived"})
 """Codes of problems that people should know of and that leave a backup whole."""
 
 
@@ -43,7 +43,7 @@ def create_report(
     return CreateReport(
         backup_id=manifest.backup_id,
         type=manifest.type,
-        outcome=outcome_of(components),
+        outcome=_worst(copies),
         copies=copies,
         components=components,
         problems=tuple(problems),
@@ -55,6 +55,12 @@ def create_report(
         dry_run=request.dry_run,
         failure=_failure(manifest.backup_id, copies, problems, retention, hooks_failed),
     )
+
+
+def _worst(copies: Sequence[CopyReport]) -> Outcome:
+    """A target may have found, while it wrote, that something could not be kept whole."""
+    stored = [copy.stored.manifest.outcome for copy in copies if copy.stored is not None]
+    return Outcome.PARTIAL if Outcome.PARTIAL in stored else Outcome.COMPLETE
 
 
 def _failure(

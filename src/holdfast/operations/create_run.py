@@ -195,8 +195,8 @@ class CreateRun:
             everywhere(self._destinations, lambda destination: partial(destination.commit, self._whole(destination)))
         for destination in self._destinations:
             if destination.stored is not None:
-                missing = [p for c in destination.components.values() for p in c.problems if is_missing(p)]
-                self._problems += [problem for problem in missing if problem not in self._problems]
+                found = [p for c in destination.stored.manifest.components.values() for p in c.problems]
+                self._problems += [problem for problem in found if problem not in self._problems]
 
     def _whole(self, destination: Destination) -> Manifest:
         manifest = self._manifest(self._base_id if destination.target.keeps_changes else "")

@@ -50,11 +50,11 @@ def _run(context: AppContext, hook: str, told: Mapping[str, str], cancelled: Cal
         raise HookFailed(hook=hook, reason=str(error)) from error
     if not command:
         raise HookFailed(hook=hook, reason="it names no program")
-    patience = Patience(
-        context.hooks.timeout_s,
-        lambda _: HookFailed(hook=hook, reason=f"it said nothing for {context.hooks.timeout_s:.0f} s and was ended"),
-        cancelled,
-    )
+
+    def silent(seconds: float) -> HookFailed:
+        return HookFailed(hook=hook, reason=f"it said nothing for {seconds:.0f} s and was ended")
+
+    patience = Patience(context.hooks.timeout_s, silent, cancelled)
     environment = {f"HOLDFAST_{name}": value for name, value in told.items()}
     try:
         with Program(command, patience, environment=environment, directory=str(context.hooks.directory)) as program:
