@@ -253,7 +253,10 @@ def test_written_file_passes_its_own_check_and_holds_no_secret(name: str, tmp_pa
     assert SECRET not in new.path.read_text()
     assert new.path.stat().st_mode & 0o777 == 0o600
     config = load_config(new.path, None, {}, tmp_path)
-    assert sorted(config.sources) == sorted(source.name for source in new.findings.sources)
+    assert sorted(config.sources) == sorted({*APPLICATIONS[name][1], "config"})
+    for source, (kind, options) in APPLICATIONS[name][1].items():
+        if kind == "sqlite":
+            assert getattr(config.sources[source].options, "path", "") == options["path"]
     assert list(config.targets) == ["backups"]
     assert config.policies["nightly"].targets == ("backups",)
     assert os.listdir(root).count(".env") == (".env" in APPLICATIONS[name][0])

@@ -86,6 +86,7 @@ def test_nothing_is_fetched_to_be_shown(read: Read, tmp_path: Path) -> None:
     reading = read(with_key(f'key_command = ["touch", "{touched}"]'), fetch_secrets=False)
     assert reading.config is not None
     assert not touched.exists()
+    assert read(with_key('key_file = "nowhere"'), fetch_secrets=False).config is not None
 
 
 def test_shown_without_any_secret(read: Read) -> None:
