@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from holdfast.backends.memory import MemoryBackend
+from holdfast.repository import held_lock
 from holdfast.repository.index import Index
 from holdfast.testing.faulty_backend import FaultyBackend
+from holdfast.testing.stand_in import standing_in
 from repository_kit import new_repository
 from unit.ingest.ingest_kit import Kit
 
@@ -20,7 +22,8 @@ def kit(tmp_path: Path) -> Iterator[Kit]:
     repository = new_repository(storage)
     repository.cache_dir = tmp_path / "cache"
     repository.cache_dir.mkdir()
-    with Index(repository) as index:
+    # Nobody else is there to compete for a lock.
+    with standing_in(held_lock, SETTLE_S=0.005), Index(repository) as index:
         made = Kit(storage, repository, index)
         yield made
         made.close()
