@@ -15,6 +15,8 @@ def value_text(value: object) -> str:
     if isinstance(value, str):
         return quoted(value)
     found = table(value)
+    if found == {}:
+        return "{}"
     if found is not None:
         return "{ " + ", ".join(f"{dotted((key,))} = {value_text(one)}" for key, one in found.items()) + " }"
     many = items(value)
