@@ -1,1 +1,1 @@
-"""An open folder of plain dated files."""
+"""Archives: plain dated files that standard tools open."""

@@ -1,0 +1,1 @@
+"""Encryption that standard tools open."""

@@ -1,0 +1,1 @@
+"""How an archive names its files."""

@@ -1,0 +1,190 @@
+"""The pipeline: compression, encryption, hash, folder; and the same backwards."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from holdfast.archive.encryption.keys import SUFFIXES, Keys
+from holdfast.archive.gzip_sink import GzipSink
+from holdfast.archive.origin import Origin
+from holdfast.archive.readers import CheckedReader, GunzipReader, LimitedReader, open_stored
+from holdfast.archive.sink import FileSink, Sink
+from holdfast.model.buffer import Buffer
+from holdfast.protocols.content import ContentReader
+from holdfast.protocols.folder import Folder, FolderWriter
+
+
+class Coding(NamedTuple):
+    """How content becomes bytes of a file.
+
+    Attributes:
+        compression: `gz`, `zst` or empty.
+        level: 0 is the usual one.
+        keys: how it is encrypted.
+        target: the target's name, for errors.
+    """
+
+    compression: str
+    level: int
+    keys: Keys
+    target: str
+
+    def suffix(self, *, compressed: bool) -> str:
+        """What is added to the name of a file."""
+        packed = f".{self.compression}" if compressed and self.compression else ""
+        return packed + (SUFFIXES[self.keys.encryption] if self.keys.encryption else "")
+
+
+class Output:
+    """A file on its way into a folder, through everything that is done to it.
+
+    Args:
+        writer: the file.
+        name: its final name.
+        coding: what is done to it.
+        compressed: whether it is compressed.
+    """
+
+    def __init__(self, writer: FolderWriter, name: str, coding: Coding, *, compressed: bool) -> None:
+        self.name = name
+        self.compression = coding.compression if compressed else ""
+        self.encryption = coding.keys.encryption
+        self.unpacked_bytes = 0
+        self._file = FileSink(writer)
+        sink: Sink = self._file
+        try:
+            sink = _encrypted(sink, coding)
+            self._sink: Sink = _compressed(sink, self.compression, coding.level)
+        except BaseException:
+            sink.abort()
+            raise
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes that are stored; known after `finish`."""
+        return self._file.size_bytes
+
+    @property
+    def sha256(self) -> str:
+        """Of what is stored; known after `finish`."""
+        return self._file.sha256
+
+    @property
+    def writer(self) -> FolderWriter:
+        """The file itself, to commit."""
+        return self._file.writer
+
+    def write(self, block: Buffer) -> object:
+        """Takes more content."""
+        self.unpacked_bytes += memoryview(block).nbytes
+        return self._sink.write(block)
+
+    def finish(self) -> None:
+        """Everything was given: what is still on its way is written."""
+        self._sink.finish()
+
+    def abort(self) -> None:
+        """Leaves nothing."""
+        self._sink.abort()
+
+
+class Input:
+    """A stored file on its way back, proved at its end.
+
+    Args:
+        stored: the file.
+        plain: the same, decrypted and decompressed.
+    """
+
+    def __init__(self, stored: CheckedReader, plain: ContentReader) -> None:
+        self._stored = stored
+        self._plain = plain
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes; at the end of the content, the rest of the stored file is proved too."""
+        block = self._plain.read(size)
+        if not block and size != 0:
+            self._stored.drain()
+        return block
+
+    def close(self) -> None:
+        """Closes the file and everything between."""
+        self._plain.close()
+        self._stored.close()
+
+
+class Packing(NamedTuple):
+    """How a stored file is unpacked: compression, encryption, and how many bytes come out (None: nobody knows)."""
+
+    compression: str = ""
+    encryption: str = ""
+    unpacked_bytes: int | None = None
+
+
+def open_input(folder: Folder, origin: Origin, sha256: str, packing: Packing, keys: Keys) -> Input:
+    """Opens a stored file for its content.
+
+    Raises:
+        BackupDamaged: it is gone, or garbled at its start.
+        DecryptionFailed: nothing that was given opens it.
+    """
+    stored = open_stored(folder, origin, sha256)
+    try:
+        plain = decompressed(decrypted(stored, packing.encryption, keys, origin), packing.compression, origin)
+    except BaseException:
+        stored.close()
+        raise
+    return Input(stored, LimitedReader(plain, origin, packing.unpacked_bytes))
+
+
+def decrypted(inner: ContentReader, encryption: str, keys: Keys, origin: Origin) -> ContentReader:
+    """A reader of what was encrypted. Raises `DecryptionFailed`."""
+    if not encryption:
+        return inner
+    if encryption == "age":
+        from holdfast.archive.encryption.age import age_reader
+
+        return age_reader(inner, keys, origin)
+    if keys.passphrase is None:
+        raise origin.undecipherable("it needs a passphrase")
+    if encryption == "gpg":
+        from holdfast.archive.encryption.gpg import GpgReader
+
+        return GpgReader(inner, keys.passphrase, origin)
+    from holdfast.archive.encryption.openssl import OpensslReader
+
+    return OpensslReader(inner, keys.passphrase, origin)
+
+
+def decompressed(inner: ContentReader, compression: str, origin: Origin) -> ContentReader:
+    """A reader of what was compressed."""
+    if compression == "gz":
+        return GunzipReader(inner, origin)
+    if compression == "zst":
+        from holdfast.archive.zstd_sink import ZstdReader
+
+        return ZstdReader(inner, origin)
+    return inner
+
+
+def _compressed(inner: Sink, compression: str, level: int) -> Sink:
+    if compression == "gz":
+        return GzipSink(inner, level)
+    if compression == "zst":
+        from holdfast.archive.zstd_sink import ZstdSink
+
+        return ZstdSink(inner, level)
+    return inner
+
+
+def _encrypted(inner: Sink, coding: Coding) -> Sink:
+    keys = coding.keys
+    if keys.encryption == "age":
+        from holdfast.archive.encryption.age import age_sink
+
+        return age_sink(inner, keys, coding.target)
+    if keys.encryption == "gpg" and keys.passphrase is not None:
+        from holdfast.archive.encryption.gpg import GpgSink
+
+        return GpgSink(inner, keys.passphrase, coding.target)
+    return inner
