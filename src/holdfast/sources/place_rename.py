@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 NAME_BYTES_MAX = 255
+_NUMBER_BYTES = 5
 
 _AT_FDCWD = -100
 _NOREPLACE = 1
@@ -87,10 +88,16 @@ def sync_file_system(fd: int) -> None:
 
 def safety_name(path: Path, stamp: str) -> Path:
     """A free name beside a path for what a restore replaces: `<name>.before-restore-<stamp>`, numbered if taken."""
-    for number in count(1):
-        ending = f".before-restore-{stamp}" + (f"-{number}" if number > 1 else "")
-        stem = os.fsencode(path.name)[: NAME_BYTES_MAX - len(ending)]
-        name = path.with_name(os.fsdecode(stem) + ending)
-        if not os.path.lexists(name):
-            return name
-    raise AssertionError  # pragma: no cover - the numbers do not end
+    ending = f".before-restore-{stamp}"
+    stem = os.fsencode(path.name)[: NAME_BYTES_MAX - len(ending) - _NUMBER_BYTES]
+    return _free(path.with_name(os.fsdecode(stem) + ending))
+
+
+def inner_safety_name(folder: Path, stamp: str) -> Path:
+    """A free name within a folder for what a restore replaces in it; no backup contains it."""
+    return _free(folder / f".holdfast-before-restore-{stamp}")
+
+
+def _free(name: Path) -> Path:
+    numbered = (name.with_name(f"{name.name}-{number}") for number in count(2))
+    return name if not os.path.lexists(name) else next(other for other in numbered if not os.path.lexists(other))

@@ -17,7 +17,7 @@ from holdfast.policy.patterns import Excludes
 from holdfast.protocols import Entry, LoadPlan, LoadReport, LoadRequest, StoredContent
 from holdfast.repository.restore.metadata import Rights, apply, metadata_of
 from holdfast.repository.restore.safe_fs import restore_error
-from holdfast.sources.place_rename import safety_name, sync_directory
+from holdfast.sources.place_rename import inner_safety_name, safety_name, sync_directory
 from holdfast.sources.trees.chain import spoiled_in, tree_entries
 from holdfast.sources.trees.places import Place, places_elsewhere, places_in_place, protected_paths
 from holdfast.sources.trees.stage import Stage
@@ -86,7 +86,7 @@ class TreeLoad:
 
     def _copy_of(self, place: Place) -> Path:
         if place.keep_folder:
-            return place.path / f".holdfast-before-restore-{self._request.stamp}"
+            return inner_safety_name(place.path, self._request.stamp)
         return safety_name(place.path, self._request.stamp)
 
     def run(self) -> LoadReport:

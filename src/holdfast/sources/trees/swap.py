@@ -16,7 +16,7 @@ from holdfast.errors import RestoreRefused
 from holdfast.model.component import Problem
 from holdfast.repository.restore.metadata import Rights, apply, metadata_of
 from holdfast.repository.restore.removal import remove_tree
-from holdfast.sources.place_rename import exchange, rename_new, safety_name, sync_directory
+from holdfast.sources.place_rename import exchange, inner_safety_name, rename_new, safety_name, sync_directory
 from holdfast.sources.trees.places import Place
 from holdfast.sources.trees.stage import Stage
 from holdfast.sources.trees.tops import is_below, is_reserved
@@ -50,7 +50,7 @@ class Swapper:
         self._move(place.staging, place.swapping)
         sync_directory(place.parent)
         if place.keep_folder:
-            self._children(place.swapping, place.path, place.path / f".holdfast-before-restore-{self._stamp}")
+            self._children(place.swapping, place.path, inner_safety_name(place.path, self._stamp))
             if stage.folder_node is not None:
                 fd = os.open(place.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 try:
