@@ -9,6 +9,7 @@ from holdfast.errors import AppBusy, HoldfastError
 from holdfast.model.backup import BackupType, StoredBackup
 from holdfast.operations import doctor_machine, space
 from holdfast.operations.context import AppContext
+from holdfast.operations.list_backups import unreadable
 from holdfast.operations.lock import run_lock
 from holdfast.operations.log import amount
 from holdfast.operations.opening import is_local
@@ -94,6 +95,9 @@ def _target(context: AppContext, target: Target, estimated: dict[str, int]) -> l
         return [problem_of(error, subject)]
     room = "" if free_bytes is None else f"; {amount(free_bytes)} free, a full backup needs about {amount(needed)}"
     found = [Finding(level="ok", code="reachable", subject=subject, detail=f"{len(backups)} backups{room}")]
+    for problem in unreadable(context, [target]):
+        detail, hint = f"{problem.subject}: {problem.detail}", "Look at the file; it may be what is left of a backup."
+        found.append(_warning(problem.code, subject, detail, hint))
     return [*found, *_backups(context, subject, backups)]
 
 

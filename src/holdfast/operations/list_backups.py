@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+from msgspec.structs import replace
 
 from holdfast.errors import HoldfastError
 from holdfast.model.backup import BackupType, StoredBackup
+from holdfast.model.component import Problem
+from holdfast.model.event import Warned
 from holdfast.operations.choice import chosen_targets, stored_backups
 from holdfast.operations.context import AppContext
 from holdfast.operations.reports import CopyReport, ListedBackup, Listing
 from holdfast.operations.requests import ListRequest
+from holdfast.protocols.target import Target
 
 
 def list_backups(context: AppContext, request: ListRequest) -> Listing:
@@ -17,9 +23,35 @@ def list_backups(context: AppContext, request: ListRequest) -> Listing:
 
     A target that cannot be asked does not keep the others from being listed; it is named, and is the `failure`.
     """
-    found, unreachable = stored_backups(chosen_targets(context, request.targets))
-    backups = tuple(merged(found, request.type))
-    return Listing(backups=backups, unreachable=unreachable, failure=first_error(unreachable))
+    targets = chosen_targets(context, request.targets)
+    found, unreachable = stored_backups(targets)
+    return Listing(
+        backups=tuple(merged(found, request.type)),
+        problems=unreadable(context, targets),
+        unreachable=unreachable,
+        failure=first_error(unreachable),
+    )
+
+
+@runtime_checkable
+class TellsProblems(Protocol):
+    """A target that can have files which look like backups and cannot be read."""
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What the last listing could not read."""
+        ...
+
+
+def unreadable(context: AppContext, targets: Iterable[Target]) -> tuple[Problem, ...]:
+    """What the last listing of some targets had to leave out, told to the listener too."""
+    problems: list[Problem] = []
+    for target in targets:
+        if isinstance(target, TellsProblems):
+            problems += [replace(one, subject=f"target {target.name}: {one.subject}") for one in target.problems]
+    for problem in problems:
+        context.listener(Warned(code=problem.code, subject=problem.subject, detail=problem.detail))
+    return tuple(problems)
 
 
 def merged(found: Mapping[str, Sequence[StoredBackup]], kind: BackupType | None = None) -> list[ListedBackup]:

@@ -150,9 +150,13 @@ class ListedBackup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """Backups, newest first. `unreachable` names targets that could not be asked: the list may lack what they have."""
+    """Backups, newest first. `unreachable` names targets that could not be asked: the list may lack what they have.
+
+    `problems` are files that look like backups and cannot be read.
+    """
 
     backups: tuple[ListedBackup, ...]
+    problems: tuple[Problem, ...] = ()
     unreachable: tuple[CopyReport, ...] = ()
     failure: HoldfastError | None = None
 

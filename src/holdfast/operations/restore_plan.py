@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -47,10 +48,29 @@ def load_request(context: AppContext, request: RestoreRequest, stamp: str, scrat
     )
 
 
-def contents(context: AppContext, copy: Copy, component: str) -> list[StoredContent]:
-    """A component of a backup with everything it is built on, the base first. Raises `TargetError`."""
+@runtime_checkable
+class GivesUnproved(Protocol):
+    """A target whose files people may change on purpose and restore all the same."""
+
+    def unproved_content(self, backup: StoredBackup, component: str) -> StoredContent:
+        """A component without its checksums compared, and with an empty digest. Raises `ComponentNotFound`."""
+        ...
+
+
+def contents(context: AppContext, copy: Copy, component: str, *, proved: bool = True) -> list[StoredContent]:
+    """A component of a backup with everything it is built on, the base first.
+
+    Args:
+        proved: False takes what is there as it is, where a target can give it so.
+
+    Raises:
+        TargetError: it cannot be read.
+    """
     target = context.targets[copy.stored.target]
-    return [target.content(stored, component) for stored in chain_of(copy.stored, component, copy.backups)]
+    chain = chain_of(copy.stored, component, copy.backups)
+    if not proved and isinstance(target, GivesUnproved):
+        return [target.unproved_content(stored, component) for stored in chain]
+    return [target.content(stored, component) for stored in chain]
 
 
 def plan_components(
@@ -67,7 +87,7 @@ def plan_components(
     asked = load_request(context, request, stamp, scratch_base(context))
     planned: list[PlannedComponent] = []
     for source in in_role_order(context.sources[name] for name in wanted):
-        chain = contents(context, copy, source.name)
+        chain = contents(context, copy, source.name, proved=request.verify)
         backups = chain_of(copy.stored, source.name, copy.backups)
         planned.append(
             PlannedComponent(
@@ -89,6 +109,8 @@ def _wanted(context: AppContext, request: RestoreRequest, copy: Copy) -> list[st
             known = ", ".join(components) or "none"
             raise ComponentNotFound(backup=copy.stored.backup_id, component=name, known=known)
     names = [name for name in components if not request.only or name in request.only]
+    if not request.only and not request.tables:
+        names = [name for name in names if not _comes_with_database(components, name)]
     if request.tables:
         names = _with_tables(request, {name: components[name] for name in names})
     elif request.paths:
@@ -97,6 +119,15 @@ def _wanted(context: AppContext, request: RestoreRequest, copy: Copy) -> list[st
         if name not in context.sources:
             raise UnknownName(what="source", name=name, known=", ".join(context.sources) or "none")
     return names
+
+
+def _comes_with_database(components: Mapping[str, Component], name: str) -> bool:
+    """Whether a component holds tables of a database that is restored anyway.
+
+    A whole database brings all its tables, from one moment; tables that were read a little later are not loaded over it.
+    """
+    component = components[name]
+    return component.role is Role.TABLES and component.facts.get("source") in components
 
 
 def _with_tables(request: RestoreRequest, components: dict[str, Component]) -> list[str]:

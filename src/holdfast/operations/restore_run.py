@@ -128,7 +128,8 @@ class RestoreRun:
                 planned = self._components[number]
                 try:
                     with self._stage(f"load {planned.source}"), part(scratch, f"load-{number}") as room:
-                        chain = contents(self._context, self._copy, planned.source)
+                        proved = self._request.verify
+                        chain = contents(self._context, self._copy, planned.source, proved=proved)
                         asked = load_request(self._context, self._request, self._plan.stamp, room)
                         self._begin(planned)
                         load = self._context.sources[planned.source].load(chain, asked)

@@ -8,7 +8,7 @@ from holdfast.errors import BackupTooOld, HoldfastError, UnknownName
 from holdfast.model.backup import Outcome, StoredBackup
 from holdfast.operations.choice import stored_backups
 from holdfast.operations.context import AppContext
-from holdfast.operations.list_backups import first_error
+from holdfast.operations.list_backups import first_error, unreadable
 from holdfast.operations.reports import SourceStatus, StatusReport
 from holdfast.operations.requests import StatusRequest
 
@@ -23,6 +23,7 @@ def backup_status(context: AppContext, request: StatusRequest) -> StatusReport:
         if name not in context.sources:
             raise UnknownName(what="source", name=name, known=", ".join(context.sources) or "none")
     found, unreachable = stored_backups(context.targets.values())
+    unreadable(context, context.targets.values())
     names = [name for name in context.sources if not request.sources or name in request.sources]
     sources = tuple(_status(context, request, name, found) for name in names)
     return StatusReport(sources=sources, unreachable=unreachable, failure=_failure(sources) or first_error(unreachable))

@@ -10,7 +10,8 @@ from holdfast.errors import BackupNotFound
 from holdfast.model.backup import BackupType
 from holdfast.operations.doctor import examine
 from holdfast.operations.export import export_backup
-from holdfast.operations.requests import ExportRequest, RestoreRequest, RetentionRequest, VerifyRequest
+from holdfast.operations.list_backups import list_backups
+from holdfast.operations.requests import ExportRequest, ListRequest, RestoreRequest, RetentionRequest, VerifyRequest
 from holdfast.operations.restore import plan_restore
 from holdfast.operations.retention import apply_retention, plan_retention
 from holdfast.operations.verify import verify_backups
@@ -168,3 +169,16 @@ def test_export_and_doctor(real: RealApp) -> None:
     exported = export_backup(real.context, ExportRequest(output=real.folder / "out.zip"))
     assert exported.backup_id == report.backup_id
     assert examine(real.context).healthy
+
+
+def test_a_record_that_cannot_be_read_is_named_and_not_passed_over(real: RealApp) -> None:
+    first = real.create()
+    second = real.create()
+    record = real.folder / "backups-typed" / "full" / "full_backup_20240101_140000.json"
+    record.chmod(0o600)
+    record.write_text("{")
+    listing = list_backups(real.context, ListRequest(targets=("typed",)))
+    assert [backup.backup_id for backup in listing.backups] == [first.backup_id]
+    assert "full_backup_20240101_140000" in listing.problems[0].subject
+    assert second.backup_id != first.backup_id
+    assert [finding for finding in examine(real.context).findings if "full_backup_20240101_140000" in finding.detail]
