@@ -89,13 +89,18 @@ def file_name(table: str, suffix: str) -> str:
 
     Names that would be too long are cut, and told apart by a hash.
     """
-    safe = "".join(letter if letter.isalnum() or letter in "_-. " else quote(letter, safe="") for letter in table)
-    if safe.startswith((".", "-", " ")) or safe.endswith(" "):
-        safe = quote(safe[0], safe="").replace(".", "%2E").replace("-", "%2D") + safe[1:].rstrip(" ")
+    letters = [letter if letter.isalnum() or letter in "_-." else _escaped(letter) for letter in table]
+    if letters and letters[0] in ("-", "."):
+        letters[0] = f"%{ord(letters[0]):02X}"
+    safe = "".join(letters) or "%"
     if len(safe.encode()) > _NAME_BYTES:
         digest = TableDigest(table).add(b"").hex()
         safe = safe.encode()[: _NAME_BYTES - 40].decode(errors="ignore").rstrip("%") + "-" + digest
     return safe + suffix
+
+
+def _escaped(letter: str) -> str:
+    return quote(letter.encode("utf-8", "surrogatepass"), safe="")
 
 
 class Sections:

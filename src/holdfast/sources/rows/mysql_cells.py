@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from holdfast.sources.rows.cells import BINARY, Cell, Row, float_cell, json_cell, text_of
+import msgspec
+
+from holdfast.sources.rows.cells import BINARY, Cell, Row, bytes_of, float_cell, json_cell, text_of
 from holdfast.sources.rows.sql import backquoted
 
 _TAGS = {
@@ -92,6 +94,26 @@ def literal(cell: Cell) -> str:
         return f"b'{text}'"
     # A decimal in quotes would be compared as a floating point number.
     return text if tag == "$decimal" and _DECIMAL.match(text) else _quoted(text)
+
+
+def weight(cell: Cell) -> int:
+    """About how many bytes a cell has; nothing for those that are never large."""
+    if isinstance(cell, str):
+        return len(cell)
+    if isinstance(cell, dict):
+        [value] = cell.values()
+        return len(memoryview(value)) if isinstance(value, msgspec.Raw) else len(value)
+    return 0
+
+
+def pieces(cell: Cell, size: int) -> Iterator[str]:
+    """A large text or binary value as literals of its parts."""
+    whole = bytes_of(cell)
+    if whole is None:
+        text = text_of(cell) or ""
+        yield from (literal(text[at : at + size]) for at in range(0, len(text), size))
+    else:
+        yield from (literal({BINARY: whole[at : at + size]}) for at in range(0, len(whole), size))
 
 
 def encoded(statement: str) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from holdfast.errors import DestinationBusy, HoldfastError, LoadFailed, RestoreRefused
 from holdfast.sources.rows import mysql_catalogue, sql
 from holdfast.sources.rows.cells import Row
-from holdfast.sources.rows.mysql_cells import encoded, equal, literal
+from holdfast.sources.rows.mysql_cells import encoded, equal, literal, pieces, weight
 from holdfast.sources.rows.mysql_store import MysqlRows, said
 from holdfast.sources.rows.sql import backquoted, listed
 from holdfast.sources.rows.store import ForeignKey, TableInfo
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _BATCH_ROWS = 500
 _BATCH_CHARACTERS = 1 << 20
+_LARGE = 2 << 20
 _BUSY = frozenset((1205, 1213))
 _SETTINGS = (
     "SET SESSION foreign_key_checks = 0",
@@ -98,8 +99,8 @@ class MysqlSink(MysqlRows):
     def insert(self, table: TableInfo, columns: Sequence[str], rows: Iterable[Row]) -> int:
         """Adds rows, values of AUTO_INCREMENT columns included."""
         into = f"INSERT INTO {backquoted(table.name)} ({listed(columns, backquoted)}) VALUES "  # noqa: S608
-        values = ("(" + ",".join(literal(cell) for cell in row) + ")" for row in rows)
-        return self._batches(into, ",", values, table)
+        large: list[int] = []
+        return self._batches(into, ",", self._values(into, rows, table, large), table) + len(large)
 
     def orphans(self, child: TableInfo, key: ForeignKey) -> int:
         """How many rows of a table name a parent that does not exist."""
@@ -148,6 +149,24 @@ class MysqlSink(MysqlRows):
         if batch:
             self._write(before + between.join(batch), table)
         return count
+
+    def _values(self, into: str, rows: Iterable[Row], table: TableInfo, large: list[int]) -> Iterator[str]:
+        """Rows as they stand in a statement. Those with large values are inserted at once, and their sizes noted."""
+        for row in rows:
+            size = max((weight(cell) for cell in row), default=0)
+            if size <= _LARGE:
+                yield "(" + ",".join(literal(cell) for cell in row) + ")"
+                continue
+            # A value that fits into the server's largest packet need not fit as a literal, of up to twice its size:
+            # it is put together in the session, piece by piece.
+            names: list[str] = []
+            for number, cell in enumerate(row):
+                named = f"@holdfast_{number}"
+                for piece, part in enumerate(pieces(cell, _LARGE) if weight(cell) > _LARGE else ()):
+                    self._write(f"SET {named} = " + (f"concat({named}, {part})" if piece else part), table)
+                names.append(named if weight(cell) > _LARGE else literal(cell))
+            self._write(f"{into}({','.join(names)})", table)
+            large.append(size)
 
     def _write(self, statement: str, table: TableInfo) -> None:
         import pymysql

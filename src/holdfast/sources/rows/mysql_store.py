@@ -128,7 +128,7 @@ class MysqlRows:
                 try:
                     while (row := cursor.fetchone()) is not None:
                         yield tuple(_cell(value, read) for value, read in zip(row, readers, strict=True))
-                except GeneratorExit:
+                except BaseException:  # whoever stopped reading, the rest of the result is of no use
                     _abandon(cursor)
                     raise
         except (pymysql.Error, OSError, UnicodeDecodeError, ValueError) as error:

@@ -75,7 +75,7 @@ def _table(connection: sqlite3.Connection, name: str, *, without_rowid: bool) ->
         columns=tuple(columns),
         primary_key=primary_key,
         foreign_keys=_foreign_keys(connection, name),
-        counter=primary_key[0] if rowid_alias and _counts(connection, name) else "",
+        counter=next(iter(primary_key), "") if rowid_alias and _counts(connection, name) else "",
     )
 
 

@@ -57,7 +57,7 @@ class SqliteSink(SqliteRows):
             pairs = zip(columns, key, strict=True)
             condition = " AND ".join(f"{double_quoted(name)} IS {placeholder(cell)}" for name, cell in pairs)
             statement = f"DELETE FROM {double_quoted(table.name)} WHERE {condition}"  # noqa: S608
-            self._run(statement, [parameter(cell, self._encoding) for cell in key])
+            self._run(statement, [parameter(cell) for cell in key])
 
     def insert(self, table: TableInfo, columns: Sequence[str], rows: Iterable[Row]) -> int:
         """Adds rows."""
@@ -65,7 +65,7 @@ class SqliteSink(SqliteRows):
         count = 0
         for row in rows:
             values = ", ".join(placeholder(cell) for cell in row)
-            self._run(f"{into}({values})", [parameter(cell, self._encoding) for cell in row])
+            self._run(f"{into}({values})", [parameter(cell) for cell in row])
             count += 1
         return count
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from holdfast.errors import DatabaseUnavailable, HoldfastError, SourceBusy, SourceDamaged, SourceMissing
 from holdfast.sources.rows import sqlite_catalogue
-from holdfast.sources.rows.cells import BINARY, INVALID_TEXT, Cell, Row, float_cell
+from holdfast.sources.rows.cells import BINARY, FLOAT, INVALID_TEXT, Cell, Row, float_cell
 from holdfast.sources.rows.sql import double_quoted, listed, select
 from holdfast.sources.rows.store import TableInfo
 
@@ -73,7 +73,7 @@ class SqliteRows:
         condition = " OR ".join(one.format(*(placeholder(cell) for cell in value)) for value in values) or "0"
         order = listed(table.primary_key, double_quoted)
         statement = select(self._columns(table), double_quoted(table.name), condition, order)
-        yield from self._read(statement, [parameter(cell, self._encoding) for value in values for cell in value])
+        yield from self._read(statement, [parameter(cell) for value in values for cell in value])
 
     def count(self, table: TableInfo, condition: str = "") -> int:
         """How many rows the database counts."""
@@ -120,11 +120,6 @@ class SqliteRows:
             timeout=self._busy_timeout_s,
         )
         connection.text_factory = text_cell
-        try:
-            self._encoding = str(connection.execute("PRAGMA encoding").fetchone()[0])
-        except sqlite3.Error:
-            connection.close()
-            raise
         return connection
 
     def _columns(self, table: TableInfo) -> str:
@@ -178,15 +173,11 @@ def placeholder(cell: Cell) -> str:
     return "CAST(? AS TEXT)" if isinstance(cell, dict) and INVALID_TEXT in cell else "?"
 
 
-def parameter(cell: Cell, encoding: str) -> object:
+def parameter(cell: Cell) -> object:
     """A cell as the `sqlite3` module takes it."""
     if not isinstance(cell, dict):
         return cell
     [(tag, value)] = cell.items()
-    if tag == INVALID_TEXT and isinstance(value, bytes):
-        if encoding == "UTF-8":
-            return value
-        return value.decode("utf-8", "surrogatepass").encode(encoding.lower(), "surrogatepass")
     if isinstance(value, bytes):
         return value
-    return float(value) if tag == "$float" and isinstance(value, str) else str(value)
+    return float(value) if tag == FLOAT and isinstance(value, str) else str(value)
