@@ -93,8 +93,9 @@ class _RecipientsSink:
 
     def abort(self) -> None:
         """Gives up."""
+        # Not an InterruptedError: the library would read again, and again.
+        self._conduit.end(ConduitClosed("the file was given up"))
         self._conduit.close()
-        self._conduit.end(InterruptedError())
         self._thread.join()
         self._inner.abort()
 
