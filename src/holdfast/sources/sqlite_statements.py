@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from holdfast.errors import LoadFailed
 from holdfast.protocols import ContentReader
-from holdfast.sources.sqlite_opening import interruptible
+from holdfast.sources.sqlite_opening import error_code, interruptible
 from holdfast.sources.sqlite_text import FIRST_LINE, LAST_LINE
 
 _BLOCK_BYTES = 1 << 20
@@ -39,6 +39,8 @@ def load_text(
             for statement in text.statements():
                 database.execute(statement)
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
+        if isinstance(error, sqlite3.Error) and error_code(error) == sqlite3.SQLITE_FULL:
+            raise
         raise LoadFailed(destination=destination, reason=f"statement {text.count}: {error}") from error
     finally:
         database.set_authorizer(None)

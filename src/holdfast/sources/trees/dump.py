@@ -8,7 +8,6 @@ from pathlib import Path
 
 from holdfast.errors import SourceError
 from holdfast.model.component import Component, Form, Problem, Role, Shape
-from holdfast.model.event import Warned
 from holdfast.model.node import NodeType
 from holdfast.protocols import ContentReader, DumpRequest, Entry
 from holdfast.sources.place_entries import OpenFile, file_entry
@@ -35,7 +34,7 @@ class TreeDump:
         self._request = request
         self._problems = list(problems)
         self._failed: set[bytes] = set()
-        self._walk = Walk(tops, limits, self._found_problem, request.cancelled)
+        self._walk = Walk(tops, limits, self._problems.append, request.cancelled)
 
     def forms(self) -> Sequence[Form]:
         """The tree, or what changed in it."""
@@ -81,11 +80,6 @@ class TreeDump:
     def problem(self, problem: Problem) -> None:
         """Notes a problem of the reader."""
         self._problems.append(problem)
-
-    def _found_problem(self, problem: Problem) -> None:
-        self._problems.append(problem)
-        subject = f"{self._about.name}: {problem.subject}"
-        self._request.listener(Warned(code=problem.code, subject=subject, detail=problem.detail))
 
     def _entry(self, item: Item) -> Entry:
         assert item.node is not None

@@ -11,7 +11,7 @@ from pathlib import Path
 from holdfast.archive.digest import ContentDigest
 from holdfast.errors import DamageError, RestoreError, RestoreMismatch, RestoreRefused
 from holdfast.model.component import Form, Problem
-from holdfast.model.event import Progress, Warned
+from holdfast.model.event import Progress
 from holdfast.model.node import Node, NodeType
 from holdfast.policy.patterns import Excludes
 from holdfast.protocols import Entry, LoadPlan, LoadReport, LoadRequest, StoredContent
@@ -248,7 +248,6 @@ class TreeLoad:
     def _note(self, problem: Problem) -> None:
         if problem not in self._problems:
             self._problems.append(problem)
-            self._request.listener(Warned(code=problem.code, subject=problem.subject, detail=problem.detail))
 
 
 def _elsewhere(entry: Entry, stages: list[Stage], parents: dict[bytes, Node], outside: list[bytes]) -> None:

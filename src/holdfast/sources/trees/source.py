@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from holdfast.errors import SourceError, SourceMissing
 from holdfast.model.component import Problem, Role
-from holdfast.model.event import Warned
 from holdfast.protocols import DumpRequest, LoadPlan, LoadReport, LoadRequest, StoredContent
 from holdfast.sources.files_options import Missing
 from holdfast.sources.trees.dump import TreeDump, component_of
@@ -78,8 +77,6 @@ class TreeSource:
     def dump(self, request: DumpRequest) -> Generator[TreeDump]:
         """Begins a walk. Raises `SourceMissing`."""
         present, problems = self._present()
-        for problem in problems:
-            request.listener(Warned(code=problem.code, subject=self.name, detail=problem.detail))
         about = component_of(self.name, self.kind, self.role, self.tops())
         yield TreeDump(about, present, self._limits, problems, request)
 
