@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -111,6 +111,8 @@ def _wanted(context: AppContext, request: RestoreRequest, copy: Copy) -> list[st
     names = [name for name in components if not request.only or name in request.only]
     if not request.only and not request.tables:
         names = [name for name in names if not _comes_with_database(components, name)]
+    if not request.only and not request.tables:
+        names = [name for name in names if not _comes_with_database(components, name)]
     if request.tables:
         names = _with_tables(request, {name: components[name] for name in names})
     elif request.paths:
@@ -125,6 +127,16 @@ def _comes_with_database(components: Mapping[str, Component], name: str) -> bool
     """Whether a component holds tables of a database that is restored anyway.
 
     A whole database brings all its tables, from one moment; tables that were read a little later are not loaded over it.
+    """
+    component = components[name]
+    return component.role is Role.TABLES and component.facts.get("source") in components
+
+
+def _comes_with_database(components: Mapping[str, Component], name: str) -> bool:
+    """Whether a component holds tables of a database that is restored anyway.
+
+    A whole database brings all its tables, from one moment: tables that were read a little later are not loaded over
+    it. Who names them gets them.
     """
     component = components[name]
     return component.role is Role.TABLES and component.facts.get("source") in components
