@@ -29,7 +29,11 @@ ORDER BY n.nspname, c.relname
 """  # noqa: S608
 _COLUMNS = """
 SELECT a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated <> '',
-       a.attidentity <> '' OR pg_get_serial_sequence(%s, a.attname) IS NOT NULL,
+       coalesce(pg_get_serial_sequence(%s, a.attname), (
+         SELECT min(s.oid::regclass::text) FROM pg_attrdef v
+         JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = v.oid
+         JOIN pg_class s ON d.refclassid = 'pg_class'::regclass AND s.oid = d.refobjid AND s.relkind = 'S'
+         WHERE v.adrelid = a.attrelid AND v.adnum = a.attnum), ''),
        CASE WHEN t.typtype = 'd' THEN format_type(t.typbasetype, t.typtypmod) ELSE '' END,
        t.typcategory
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
@@ -68,13 +72,19 @@ ORDER BY 1, 2, 3, 4
 
 
 class Place(NamedTuple):
-    """How a table is called and read in statements. `kinds` says how each column is read, by name."""
+    """How a table is called and read in statements.
+
+    Attributes:
+        kinds: how each column is read, by name.
+        sequence: what the table's counter takes its numbers from, quoted; empty if there is none.
+    """
 
     oid: int
     schema: str
     table: str
     partitioned: bool
     kinds: dict[str, str]
+    sequence: str
 
     @property
     def quoted(self) -> str:
@@ -117,13 +127,14 @@ def _table(
     columns: list[Column] = []
     numbers: dict[int, str] = {}
     kinds: dict[str, str] = {}
-    counter = ""
+    counter = sequence = ""
     shown = connection.execute(_COLUMNS.encode(), (f"{double_quoted(schema)}.{double_quoted(name)}", oid)).fetchall()
     for _oid, number, column, kind, generated, counts, base, category in shown:
         columns.append(Column(name=str(column), type=str(kind), generated=bool(generated)))
         numbers[int(str(number))] = str(column)
         kinds[str(column)] = _kind(str(base or kind), str(category))
-        counter = counter or (str(column) if counts else "")
+        if counts and not counter:
+            counter, sequence = str(column), str(counts)
     primary_key, foreign_keys = _keys(connection, oid, numbers, names)
     info = TableInfo(
         name=names[oid],
@@ -133,7 +144,7 @@ def _table(
         counter=counter,
         partitions=partitioned,
     )
-    return info, Place(oid, schema, name, partitioned, kinds)
+    return info, Place(oid, schema, name, partitioned, kinds, sequence)
 
 
 def _kind(kind: str, category: str) -> str:

@@ -145,17 +145,7 @@ class PostgresqlRows:
 
     def sequence(self, table: TableInfo) -> str:
         """The sequence of the counter's column, quoted; empty if there is none."""
-        import psycopg
-
-        if not table.counter:
-            return ""
-        try:
-            found = self._connection.execute(
-                "SELECT pg_get_serial_sequence(%s, %s)", (self._place(table).quoted, table.counter)
-            ).fetchone()
-        except psycopg.Error as error:
-            raise self._failure(error) from error
-        return "" if found is None or found[0] is None else str(found[0])
+        return self._place(table).sequence
 
     def _catalogue(self) -> dict[str, tuple[TableInfo, Place]]:
         import psycopg

@@ -307,3 +307,17 @@ def test_a_value_as_large_as_a_packet_of_mariadb_allows(mysql_database: Database
     apply(copy, dumped(mysql_database, tmp_path), tmp_path)
     sums = "SELECT id, md5(b), md5(t) FROM t ORDER BY id"
     assert copy.run(sums) == mysql_database.run(sums)
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["serial", "int GENERATED ALWAYS AS IDENTITY", "int DEFAULT nextval('other')", "int DEFAULT nextval('\"o T\"')"],
+)
+def test_sequences_of_every_kind_go_on(postgresql_database: Database, tmp_path: Path, column: str) -> None:
+    copy = Database("postgresql", tmp_path, postgresql_database.server)
+    for database in (postgresql_database, copy):
+        database.run("CREATE SEQUENCE other", 'CREATE SEQUENCE "o T"', f"CREATE TABLE t (id {column}, v int)")
+    postgresql_database.run("INSERT INTO t (v) VALUES (1), (2), (3)", "DELETE FROM t WHERE v = 3")
+    apply(copy, dumped(postgresql_database, tmp_path), tmp_path)
+    copy.run("INSERT INTO t (v) VALUES (4)")
+    assert copy.run("SELECT id FROM t WHERE v = 4") == [(4,)]
