@@ -107,7 +107,7 @@ def test_in_place_with_safety_copy_and_undo(tmp_path: Path) -> None:
         f"storage.before-restore-{STAMP}/added": "later", f"storage.before-restore-{STAMP}/kept": "new",
     }  # fmt: skip
     assert (report.file_count, report.content_bytes) == (1, 3)
-    subprocess.run(report.undo, shell=True, check=True)
+    subprocess.run(["sh", "-c", report.undo], check=True)
     assert tree_of(app) == {"other": "stays", "storage/kept": "new", "storage/added": "later"}
 
 
