@@ -101,6 +101,7 @@ def _unread(source: Source) -> Component:
 
 
 def _log(context: AppContext, report: CreateReport) -> None:
+    log.write_problems(context, report.problems)
     if report.failure is None:
         where = ", ".join(copy.target for copy in report.copies)
         what = ", ".join(component.name for component in report.components)

@@ -11,7 +11,7 @@ from holdfast.operations.destinations import Destination
 from holdfast.operations.reports import CopyReport, CreateReport, RetentionResult
 from holdfast.operations.requests import CreateRequest
 
-REMARKS = frozenset({"full-instead", "shrunk", "missing-accepted", "not-transactional", "not-archived"})
+REMARKS = frozenset({"full-instead", "hook-failed", "missing-accepted", "not-archived", "not-transactional", "shrunk"})
 """Codes of problems that people should know of and that leave a backup whole."""
 
 

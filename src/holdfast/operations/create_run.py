@@ -13,12 +13,13 @@ from holdfast import __version__
 from holdfast.errors import HookFailed, NoBase, TargetError
 from holdfast.model.backup import BackupType, Manifest, backup_id
 from holdfast.model.component import Problem
-from holdfast.model.event import Progress, Warned
+from holdfast.model.event import Progress
 from holdfast.operations import space
 from holdfast.operations.base import Base, choose_base
 from holdfast.operations.context import AppContext
 from holdfast.operations.create_report import create_report, is_missing, outcome_of
 from holdfast.operations.destinations import Destination, end, ensure_one, everywhere
+from holdfast.operations.hooks import problem_of
 from holdfast.operations.lanes import Lane
 from holdfast.operations.read_source import SourceReader
 from holdfast.operations.reports import CreateReport, RetentionResult
@@ -70,6 +71,7 @@ class CreateRun:
             self._commit()
             with self._stage("hooks"):
                 hooks_failed = self._after()
+                self._problems += [problem_of(error) for error in hooks_failed]
             self._verify()
             return create_report(
                 request=self._request,
@@ -143,11 +145,7 @@ class CreateRun:
 
     def _full_instead(self, error: NoBase) -> None:
         self._kind = BackupType.FULL
-        self._note(Problem(code="full-instead", subject=self._id, detail=str(error)))
-
-    def _note(self, problem: Problem) -> None:
-        self._problems.append(problem)
-        self._context.listener(Warned(code=problem.code, subject=problem.subject, detail=problem.detail))
+        self._problems.append(Problem(code="full-instead", subject=self._id, detail=str(error)))
 
     def _read(self, scratch: Path, base: Base | None) -> None:
         try:
@@ -236,7 +234,7 @@ class CreateRun:
             found = shrunk(destination.stored.manifest, [stored.manifest for stored in destination.former])
             smaller += [problem for problem in found if problem not in smaller]
         for problem in smaller:
-            self._note(problem)
+            self._problems.append(problem)
         return "the new backup is much smaller than former ones" if smaller else ""
 
     def _retain_in(self, destination: Destination) -> RetentionResult:

@@ -10,7 +10,7 @@ import msgspec
 
 from holdfast.errors import DumpIncomplete, HoldfastError, SourceError
 from holdfast.model.component import Component, Form, Problem, Shape
-from holdfast.model.event import Listener, Progress, Warned
+from holdfast.model.event import Listener, Progress
 from holdfast.model.node import NodeType
 from holdfast.operations.lanes import Lane
 from holdfast.protocols.content import ContentReader, Entry
@@ -172,7 +172,6 @@ class Reading:
         subject = f"{self._name}: {entry.path.decode('utf-8', 'backslashreplace')}"
         self._digest.feed(entry, None)
         self._dump.problem(Problem(code=error.code, subject=subject, detail=str(error)))
-        self._listener(Warned(code=error.code, subject=subject, detail=str(error)))
 
     def _tell(self, entry: Entry, more_bytes: int = 0) -> None:
         done = self.content_bytes + more_bytes

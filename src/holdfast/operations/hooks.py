@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 
 from holdfast.errors import HookFailed
-from holdfast.model.event import Progress, Warned
+from holdfast.model.component import Problem
+from holdfast.model.event import Progress
 from holdfast.operations import log
 from holdfast.operations.context import AppContext
 from holdfast.runtime.programs import Patience, Program
@@ -39,8 +40,12 @@ def run_after(context: AppContext, hooks: Sequence[str], told: Mapping[str, str]
             run_hooks(context, [hook], told, cancelled=lambda: None)
         except HookFailed as error:
             failed.append(error)
-            context.listener(Warned(code=error.code, subject=hook, detail=str(error)))
     return failed
+
+
+def problem_of(error: HookFailed) -> Problem:
+    """What a report says about a hook that failed."""
+    return Problem(code=error.code, subject=str(error.context["hook"]), detail=str(error))
 
 
 def _run(context: AppContext, hook: str, told: Mapping[str, str], cancelled: Callable[[], None]) -> None:

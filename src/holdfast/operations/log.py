@@ -6,12 +6,13 @@ import contextlib
 import os
 import re
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from datetime import datetime
 
 import msgspec
 
 from holdfast.errors import HoldfastError, InternalError, Interrupted
+from holdfast.model.component import Problem
 from holdfast.model.event import Event, Warned
 from holdfast.operations.context import AppContext
 
@@ -46,6 +47,12 @@ def write(context: AppContext, level: str, text: str) -> None:
                 os.close(descriptor)
         except OSError as error:
             context.listener(Warned(code="log-failed", subject=str(path), detail=error.strerror or str(error)))
+
+
+def write_problems(context: AppContext, problems: Iterable[Problem]) -> None:
+    """A warning for each problem of a report."""
+    for problem in problems:
+        write(context, WARNING, f"{problem.subject}: {problem.detail or problem.code}")
 
 
 @contextlib.contextmanager

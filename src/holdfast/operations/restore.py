@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from holdfast.errors import BackupNotFound, DamageError, TargetError, UsageError
+from holdfast.errors import BackupNotFound, DamageError, TargetError, UnknownName, UsageError
 from holdfast.model.backup import Outcome, StoredBackup
 from holdfast.model.component import Problem
 from holdfast.operations import log
@@ -22,13 +22,17 @@ def plan_restore(context: AppContext, request: RestoreRequest) -> RestorePlan:
     """Finds the backup and the nearest copy that can be restored from, and says what would be done. Changes nothing.
 
     Raises:
-        UsageError: the request contradicts itself or names what is not there.
+        UsageError: the request contradicts itself.
+        UnknownName: it names what is not there.
         BackupNotFound: there is no such backup.
         RestoreError: it would not work: no room, a destination that is in use or must not be replaced.
         TargetError: no copy can be read; the nearest one's error.
     """
     if request.at is not None and request.what != LATEST:
         raise UsageError(detail="a moment goes with the latest backup, not with one that is named")
+    for name in request.only:
+        if name not in context.sources:
+            raise UnknownName(what="source", name=name, known=", ".join(context.sources) or "none")
     targets = chosen_targets(context, (request.from_target,) if request.from_target else ())
     found, unreachable = stored_backups(targets)
     if request.what == LATEST:
@@ -134,6 +138,9 @@ def run_restore(context: AppContext, plan: RestorePlan) -> RestoreReport:
     context = log.logging_warnings(context)
     with log.logged(context, f"Restore of {plan.backup.backup_id}"), run_lock(context):
         report = RestoreRun(context, plan).run()
+        log.write_problems(context, report.problems)
+        for done in report.components:
+            log.write_problems(context, done.load.problems if done.load is not None else ())
         names = ", ".join(done.source for done in report.components)
         if report.failure is None:
             text = f"Restore completed successfully: {report.backup_id} from {report.target} ({names})"

@@ -111,8 +111,6 @@ def _wanted(context: AppContext, request: RestoreRequest, copy: Copy) -> list[st
     names = [name for name in components if not request.only or name in request.only]
     if not request.only and not request.tables:
         names = [name for name in names if not _comes_with_database(components, name)]
-    if not request.only and not request.tables:
-        names = [name for name in names if not _comes_with_database(components, name)]
     if request.tables:
         names = _with_tables(request, {name: components[name] for name in names})
     elif request.paths:
@@ -121,15 +119,6 @@ def _wanted(context: AppContext, request: RestoreRequest, copy: Copy) -> list[st
         if name not in context.sources:
             raise UnknownName(what="source", name=name, known=", ".join(context.sources) or "none")
     return names
-
-
-def _comes_with_database(components: Mapping[str, Component], name: str) -> bool:
-    """Whether a component holds tables of a database that is restored anyway.
-
-    A whole database brings all its tables, from one moment; tables that were read a little later are not loaded over it.
-    """
-    component = components[name]
-    return component.role is Role.TABLES and component.facts.get("source") in components
 
 
 def _comes_with_database(components: Mapping[str, Component], name: str) -> bool:

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from holdfast.errors import BackupNotFound, DamageError, HoldfastError, HookFailed, TargetError
 from holdfast.model.component import Problem
-from holdfast.model.event import Progress, Warned
+from holdfast.model.event import Progress
 from holdfast.operations.context import AppContext
-from holdfast.operations.hooks import run_after, run_hooks
+from holdfast.operations.hooks import problem_of, run_after, run_hooks
 from holdfast.operations.journal import Journal, JournalEntry, JournalRecord
 from holdfast.operations.judging import judge
 from holdfast.operations.proof import prove
@@ -64,13 +64,11 @@ class RestoreRun:
         try:
             journal.finish(self._context.now(), failure)
         except TargetError as error:
-            self._note(Problem(code="journal-failed", subject=str(journal.path), detail=str(error)))
+            self._problems.append(Problem(code="journal-failed", subject=str(journal.path), detail=str(error)))
 
     def _after(self, told: dict[str, str]) -> list[HookFailed]:
         failed = run_after(self._context, self._plan.after, told)
-        self._problems += [
-            Problem(code=error.code, subject=str(error.context["hook"]), detail=str(error)) for error in failed
-        ]
+        self._problems += [problem_of(error) for error in failed]
         return failed
 
     def _next_copy(self, error: TargetError | None) -> None:
@@ -86,7 +84,7 @@ class RestoreRun:
                 self._take(name)
             except TargetError as problem:
                 first = first or problem
-                self._note(Problem(code=problem.code, subject=name, detail=str(problem)))
+                self._problems.append(Problem(code=problem.code, subject=name, detail=str(problem)))
             else:
                 return
         raise first or BackupNotFound(backup=self._plan.backup.backup_id, target="any target")
@@ -139,7 +137,7 @@ class RestoreRun:
                         self._fail(planned, error)
                         return
                     # INVARIANT: a source whose content is damaged leaves its destination as it was.
-                    self._note(Problem(code=error.code, subject=self._copy.stored.target, detail=str(error)))
+                    self._problems.append(Problem(code=error.code, subject=self._copy.stored.target, detail=str(error)))
                     self._next_copy(error)
                 except HoldfastError as error:
                     self._fail(planned, error)
@@ -163,7 +161,6 @@ class RestoreRun:
         except HoldfastError as mismatch:
             error = self._failure = mismatch
         self._done.append(RestoredComponent(source=planned.source, load=load, error=error))
-        self._problems += load.problems
         self._write(planned, "failed" if error else "done", load.safety_copies, load.undo)
 
     def _fail(self, planned: PlannedComponent, error: HoldfastError) -> None:
@@ -178,7 +175,7 @@ class RestoreRun:
         try:
             self._journal.note(_entry(planned, state, copies, undo, error))
         except TargetError as problem:
-            self._note(Problem(code="journal-failed", subject=planned.source, detail=str(problem)))
+            self._problems.append(Problem(code="journal-failed", subject=planned.source, detail=str(problem)))
 
     def _record(self) -> JournalRecord:
         return JournalRecord(
@@ -205,10 +202,6 @@ class RestoreRun:
             verified=self._request.verify,
             failure=self._failure,
         )
-
-    def _note(self, problem: Problem) -> None:
-        self._problems.append(problem)
-        self._context.listener(Warned(code=problem.code, subject=problem.subject, detail=problem.detail))
 
     @contextmanager
     def _stage(self, name: str) -> Generator[None]:

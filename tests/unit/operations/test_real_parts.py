@@ -87,6 +87,13 @@ def test_damage_on_disk_falls_back_to_the_other_target(real: RealApp) -> None:
     assert real.seen() == before
 
 
+def test_tables_come_with_their_database_unless_they_are_named(real: RealApp) -> None:
+    real.create()
+    for only in ((), ("tables",), ("database", "tables")):
+        planned = plan_restore(real.context, RestoreRequest(only=only)).components
+        assert [each.source for each in planned] == list(only or ("database", "storage", "config"))
+
+
 def test_one_table_and_one_path(real: RealApp) -> None:
     real.create()
     before = real.seen()
@@ -137,11 +144,11 @@ def test_a_restore_by_the_path_of_a_file(real: RealApp, monkeypatch: pytest.Monk
     [
         ("typed", "database/*.db", ["database"]),
         ("typed", "database/*.json", ["database"]),
-        ("typed", "full/*.json", ["database", "tables", "storage", "config"]),
+        ("typed", "full/*.json", ["database", "storage", "config"]),
         ("flat", "app_db_*.db.gz", ["database"]),
-        ("flat", "manifest_*.json", ["database", "tables", "storage", "config"]),
-        ("bundle", "*.zip", ["database", "tables", "storage", "config"]),
-        ("directory", "backup_*", ["database", "tables", "storage", "config"]),
+        ("flat", "manifest_*.json", ["database", "storage", "config"]),
+        ("bundle", "*.zip", ["database", "storage", "config"]),
+        ("directory", "backup_*", ["database", "storage", "config"]),
         ("directory", "backup_*/users.json", ["tables"]),
     ],
 )
