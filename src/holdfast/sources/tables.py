@@ -71,11 +71,12 @@ class Tables:
                 if name not in known:
                     raise RestoreRefused(destination=sink.location, reason=f"it has no table {name}")
             held = {name: sink.count(known[name]) for name in wanted}
+            some = {name: "some of " if rows.conditions else "" for name, rows in wanted.items()}
             copies = (str(self._safety_dir(sink.directory, request.stamp)),) if request.safety_copy else ()
             location = sink.location
         return LoadPlan(
             destination=location,
-            replaces=tuple(f"{name} ({rows} rows)" for name, rows in sorted(held.items())),
+            replaces=tuple(f"{name} ({some[name]}{rows} rows)" for name, rows in sorted(held.items())),
             safety_copies=copies,
             directory=request.scratch,
             needed_bytes=2 * component.content_bytes,

@@ -133,6 +133,8 @@ def test_chosen_rows_come_back_and_others_stay(new_database: NewDatabase, tmp_pa
     content = dumped(source, tmp_path)
     before = held(database)
     database.run("UPDATE story_comments SET body = 'x' WHERE id > 0", "DELETE FROM story_comments WHERE id = 5")
+    plan = source.plan([content], load_request(tmp_path, ("story_comments:id=1,5",)))
+    assert plan.replaces == ("story_comments (some of 3 rows)",)
     report = loaded(source, content, tmp_path, "story_comments:id=1,5", "story_comments:body=it's ok")
     assert report.rows == {"story_comments": 3}
     rows = database.run("SELECT id FROM story_comments WHERE body = 'x'")
