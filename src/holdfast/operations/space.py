@@ -14,6 +14,7 @@ from holdfast.protocols.source import Source
 
 _MARGIN_BYTES = 1 << 20
 _MARGIN_SHARE = 0.05
+_COPIED_FIRST = frozenset({"sqlite"})
 
 
 @runtime_checkable
@@ -65,6 +66,8 @@ def check_scratch_space(directory: Path, sources: Sequence[Source]) -> None:
     for source in sources:
         if isinstance(source, UsesScratch):
             largest = max(largest, source.scratch_bytes() or 0)
+        elif source.kind in _COPIED_FIRST:
+            largest = max(largest, source.estimate_bytes() or 0)
     if largest:
         check_target_space(f"{directory} (temporary files)", _with_margin(largest), free_at(directory))
 

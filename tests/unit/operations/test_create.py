@@ -21,7 +21,7 @@ from holdfast.errors import (
     TargetsFailed,
 )
 from holdfast.model.backup import BackupType, Outcome
-from holdfast.model.component import Form
+from holdfast.model.component import Form, Role
 from holdfast.operations.context import Hooks
 from holdfast.operations.lanes import QUEUE_BYTES
 from holdfast.policy.backup_retention import KeepRules
@@ -211,6 +211,25 @@ def test_what_will_not_fit_is_refused_before_anything_is_read(app: App) -> None:
         app.create()
     assert str(caught.value).startswith("Not enough disk space for backup: 4.2 MiB needed, 1000 B available in target")
     assert "dump" not in opened
+
+
+@pytest.mark.parametrize("kind", ["scratch", "sqlite"])
+def test_temporary_files_need_room_too(app: App, kind: str) -> None:
+    class Large(FakeSource):
+        def estimate_bytes(self) -> int:
+            return 1 << 60 if kind == "sqlite" else 0
+
+    class Copied(Large):
+        def scratch_bytes(self) -> int:
+            return 1 << 60
+
+    source = (Large if kind == "sqlite" else Copied)("database", {"a": b"1"}, role=Role.DATABASE)
+    source.kind = kind
+    app.context = msgspec.structs.replace(app.context, sources={"database": source})
+    with pytest.raises(NotEnoughSpace, match="temporary files"):
+        app.create()
+    with pytest.raises(NotEnoughSpace, match="temporary files"):
+        app.create(dry_run=True)
 
 
 def test_one_target_without_room_is_left_out(app: App) -> None:
