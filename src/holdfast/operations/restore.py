@@ -30,12 +30,12 @@ def plan_restore(context: AppContext, request: RestoreRequest) -> RestorePlan:
     """
     if request.at is not None and request.what != LATEST:
         raise UsageError(detail="a moment goes with the latest backup, not with one that is named")
-    for name in request.only:
-        if name not in context.sources:
-            raise UnknownName(what="source", name=name, known=", ".join(context.sources) or "none")
     targets = chosen_targets(context, (request.from_target,) if request.from_target else ())
     found, unreachable = stored_backups(targets)
     if request.what == LATEST:
+        for name in request.only:
+            if name not in context.sources:
+                raise UnknownName(what="source", name=name, known=", ".join(context.sources) or "none")
         named, problems = _latest(request, found, unreachable)
     else:
         named, problems = named_backup(request.what, targets, found, unreachable), []
