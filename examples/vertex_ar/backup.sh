@@ -33,8 +33,8 @@ if ((STATUS == 0)); then
     "$PYTHON" backup_cli.py "${DIRECTORY[@]}" rotate --max-backups "$MAX_BACKUPS" || STATUS=$?
 fi
 if ((STATUS == 0)); then
-    telegram "✅ Vertex AR ($(hostname)): $OUTPUT"
+    telegram "✅ Vertex AR ($HOSTNAME): $OUTPUT"
 else
-    telegram "❌ Vertex AR ($(hostname)), $STATUS: $OUTPUT"
+    telegram "❌ Vertex AR ($HOSTNAME), $STATUS: $OUTPUT"
 fi
 exit "$STATUS"

@@ -7,7 +7,7 @@ cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" || exit 2
 LATEST_BACKUP=$(find backups/database -name "*.db" -type f -printf '%T@ %p\n' 2>/dev/null | sort -n | tail -1 | cut -d' ' -f2)
 if [ -z "$LATEST_BACKUP" ]; then
     echo "WARNING: There is no backup!"
-    telegram "⚠️ Vertex AR ($(hostname)): There is no backup!"
+    telegram "⚠️ Vertex AR ($HOSTNAME): There is no backup!"
     exit 5
 fi
 BACKUP_AGE=$(($(date +%s) - $(stat -c %Y "$LATEST_BACKUP")))
@@ -16,6 +16,6 @@ MAX_AGE=$((24 * 60 * 60))  # 24 часа
 if [ $BACKUP_AGE -gt $MAX_AGE ]; then
     echo "WARNING: Last backup is older than 24 hours!"
     # Отправить уведомление
-    telegram "⚠️ Vertex AR ($(hostname)): Last backup is older than 24 hours!"
+    telegram "⚠️ Vertex AR ($HOSTNAME): Last backup is older than 24 hours!"
     exit 5
 fi

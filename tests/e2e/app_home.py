@@ -118,11 +118,12 @@ class AppHome:
         connection.close()
 
     def state(self, root: Path | None = None) -> dict[str, Any]:
-        """All rows and files of the application, or of a copy of it."""
+        """All rows and files of the application, or of a copy of it; without what the configuration leaves out."""
         folder = root or self.folder
         files = {name: (folder / name).read_bytes() for name in FILES}
         database = folder / "data/shop.db"
-        return {**{table: rows(database, table) for table in TABLES}, **files, **tree(folder / "storage")}
+        stored = {name: content for name, content in tree(folder / "storage").items() if not name.endswith(".tmp")}
+        return {**{table: rows(database, table) for table in TABLES}, **files, **stored}
 
     def damage(self) -> None:
         """Somebody loses customers, a folder of pictures and a setting."""

@@ -44,7 +44,12 @@ arguments=()
 for one in "$@"; do arguments+=("${one/#\\/etc\\/systemd\\//$MACHINE/etc/systemd/}"); done
 exec "${arguments[@]}"
 """,
-    "ssh": '[ "$1" != -l ] || shift 2\nshift\nexec bash -c "${*/ \\/backups\\// $MACHINE/elsewhere/backups/}"\n',
+    "ssh": """
+[ "$1" != -l ] || shift 2
+shift
+command=$*
+exec bash -c "${command/ \\/backups\\// $MACHINE/elsewhere/backups/}"
+""",
     "chown": '[ "$(id -u)" != 0 ] || exec /bin/chown "$@"\n',
     "systemctl": """
 case "$*" in

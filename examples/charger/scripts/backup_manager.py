@@ -13,9 +13,8 @@ import sys
 from pathlib import Path
 
 from holdfast import BackupManager, create_backup_manager
-from holdfast.cli.text import render, translate_error
+from holdfast.cli.text import translate_error
 from holdfast.errors import HoldfastError
-from holdfast.model.event import Event, Warned
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,25 +25,18 @@ def make_manager(backup_dir: str | None = None, compress: bool = True) -> Backup
         config=ROOT / "holdfast.toml",
         backup_dir=backup_dir,
         compress_databases=None if compress else False,
-        listener=tell,
     )
 
 
-def tell(event: Event) -> None:
-    """Uyarıları standart hataya, systemd altında günlüğe yazar."""
-    if isinstance(event, Warned):
-        detail = render(event.detail or event.code, {}, "tr")
-        print(f"UYARI: {event.subject}: {detail}", file=sys.stderr)
-
-
 def backup(manager: BackupManager, kind: str = "full") -> None:
-    """Yedek alır ve dosyalarını sayar."""
+    """Yedek alır ve dosyalarını sayar; uyarılar standart hataya, systemd altında günlüğe gider."""
     made = manager.create_backup(kind)
     print(f"Yedek alındı: {made.backup_id} ({made.file_size:,} bayt)")
     for name in made.files:
         print(f"  {os.path.relpath(name)}")
     for problem in made.problems:
-        print(f"  eksik: {problem}")
+        what = "bulunamadı, atlandı" if problem.code == "missing-accepted" else problem.detail or problem.code
+        print(f"UYARI: {problem.subject} {what}", file=sys.stderr)
 
 
 def show_list(manager: BackupManager) -> None:

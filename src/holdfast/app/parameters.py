@@ -57,7 +57,7 @@ def config_from_parameters(
         state = directory / Path(backup_dir).expanduser()
     return Config(
         path=directory / "holdfast.toml",
-        app=AppConfig(name=name, state_dir=str(state / ".holdfast" / "state")),
+        app=AppConfig(name=name, state_dir=str(state / ".holdfast" / "app")),
         sources=sources,
         targets={"local": target},
     )

@@ -38,6 +38,7 @@ def _print(printer: Printer, finding: Finding) -> None:
         return
     words = {"ok": _("ok"), "note": _("note"), "warning": _("warning"), "error": _("error")}
     word = printer.paint(words.get(finding.level, finding.level), _COLORS.get(finding.level, "white"), printer.out)
-    printer.line(f"{word}  {render('{subject}: {detail}', {'subject': finding.subject, 'detail': finding.detail})}")
+    found = {"subject": finding.subject, "detail": finding.detail}
+    printer.line(f"{word}  {render('{subject}: {detail}' if finding.detail else '{subject}', found)}")
     if finding.hint and finding.level != "ok":
         printer.say("    {detail}", detail=finding.hint)

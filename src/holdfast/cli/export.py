@@ -26,7 +26,7 @@ def command(session: AppSession, what: str, output: Path | None, from_target: st
     with session.working() as context:
         report = export_backup(context, ExportRequest(what=what, output=output, from_target=from_target))
     print_summary(session.printer, report)
-    session.printer.say("{sha256}  {path}", sha256=report.sha256, path=report.path)
+    session.printer.say("{digest}  {path}", digest=report.sha256, path=report.path)
     session.printer.note(
         "Exported backup {backup}, {size}.", backup=report.backup_id, size=values.size(report.size_bytes)
     )

@@ -63,7 +63,7 @@ def _print_copy(printer: Printer, copy: StoredBackup, zone: tzinfo) -> None:
     for component in manifest.components.values():
         for file in component.files:
             if file.purpose == "content":
-                printer.say("{sha256}  {name}", sha256=file.sha256, name=file.name)
+                printer.say("{digest}  {name}", digest=file.sha256, name=file.name)
         warn_problems(printer, component.problems, where=component.name)
 
 

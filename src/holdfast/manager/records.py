@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from holdfast.model.backup import StoredBackup, stamp
-from holdfast.model.component import Component
+from holdfast.model.component import Component, Role
 from holdfast.operations.reports import RestoreReport, StatsReport
 
 
@@ -34,13 +35,13 @@ class BackupRecord(Record):
         checksum: SHA-256 of the file at `backup_path` where one file holds everything, as `sha256sum` prints it; else
             the digest of the contents, or empty if there is none.
         created_at: ISO 8601 in UTC.
-        file_count: files in the content.
+        file_count: files in the content; of a database, its tables.
         target: the target this copy is in.
         location: where that keeps it.
         outcome: `complete` or `partial`.
         held, verified: what is noted about it.
-        problems: what is missing in it, a sentence each.
-        files: all files that hold its content.
+        problems: what is missing in it.
+        files: all files that hold its content and describe it.
         components: its parts, by the name of the source.
     """
 
@@ -58,9 +59,17 @@ class BackupRecord(Record):
     outcome: str
     held: bool
     verified: bool
-    problems: list[str]
+    problems: list[ProblemRecord]
     files: list[str]
     components: dict[str, ComponentRecord]
+
+
+class ProblemRecord(Record):
+    """One thing that is missing from a backup. `code` is stable and English."""
+
+    code: str
+    subject: str
+    detail: str
 
 
 class ComponentRecord(Record):
@@ -128,7 +137,8 @@ def component_record(component: Component, root: Path | None) -> ComponentRecord
         backup_path=_place(root, content[0].name) if content else "",
         file_size=sum(file.size_bytes for file in content) if content else component.content_bytes,
         checksum=single.sha256 if single is not None else component.content_sha256,
-        file_count=component.file_count,
+        # As in the sidecars: of a database, its tables are counted.
+        file_count=len(component.rows) if component.role is Role.DATABASE and component.rows else component.file_count,
         rows=dict(component.rows),
     )
 
@@ -160,10 +170,22 @@ def backup_record(backup: StoredBackup, root: Path | None, *, role: str = "") ->
         outcome=manifest.outcome.value,
         held=marks.held,
         verified=marks.verified_at is not None and marks.damaged_at is None,
-        problems=[f"{one.subject}: {one.detail or one.code}" for part in chosen for one in part.problems],
-        files=[_place(root, file.name) for component in chosen for file in component.files],
+        problems=[
+            ProblemRecord(code=one.code, subject=one.subject, detail=one.detail)
+            for part in chosen
+            for one in part.problems
+        ],
+        files=_files(chosen, root, backup.location),
         components={part.name: part for part in parts},
     )
+
+
+def _files(components: Iterable[Component], root: Path | None, location: str) -> list[str]:
+    """Files with content and files that describe it, the backup's own description last."""
+    files = [_place(root, file.name) for one in components for file in one.files if file.purpose != "state"]
+    if root is not None and location not in files and Path(location).is_relative_to(root):
+        files.append(location)
+    return files
 
 
 def _place(root: Path | None, name: str) -> str:

@@ -70,6 +70,7 @@ def test_a_full_backup_names_the_file_that_describes_it_and_all_parts() -> None:
         "/app/backups/database/db_backup_20240101_120000.db",
         "/app/backups/database/db_backup_20240101_120000.json",
         "/app/backups/storage/storage_backup_20240101_120000.tar.gz",
+        "/app/backups/full/full_backup_20240101_120000.json",
     ]
 
 
