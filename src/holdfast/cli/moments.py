@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from holdfast.errors import InvalidDuration, InvalidTime
+from holdfast.errors import InvalidTime, Phrase, UsageError
 
 _DURATION = re.compile(r"(?:([0-9]+)w)?(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?\Z")
 _UNITS_S = (604_800, 86_400, 3_600, 60, 1)
@@ -16,11 +16,11 @@ def parse_seconds(text: str) -> float:
     """Reads a duration such as `24h`, `1d12h` or `90m`, in seconds.
 
     Raises:
-        InvalidDuration: the text is anything else.
+        UsageError: the text is anything else.
     """
     found = _DURATION.match(text.strip())
     if found is None or not any(found.groups()):
-        raise InvalidDuration(text=text)
+        raise UsageError(detail=Phrase("{text!r} is not a length of time such as 90m, 24h or 7d", {"text": text}))
     return float(sum(int(part or 0) * unit for part, unit in zip(found.groups(), _UNITS_S, strict=True)))
 
 
@@ -39,7 +39,7 @@ def parse_moment(text: str, now: datetime, zone: tzinfo, *, end_of_day: bool = F
     written = text.strip()
     try:
         return now - timedelta(seconds=parse_seconds(written))
-    except (InvalidDuration, OverflowError):
+    except (UsageError, OverflowError):
         pass
     try:
         moment = datetime.fromisoformat(written)

@@ -30,7 +30,7 @@ _DISTURBING = re.compile(
 )
 # Values of these placeholders may themselves be messages of ours. Others never are: a host may be called `Size`.
 _TRANSLATED_VALUES = frozenset({"reason", "detail", "feature"})
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)(!r)?\}")
 
 
 class _Current:
@@ -118,7 +118,10 @@ def render(message: str, values: Mapping[str, object], language: str | None = No
             return render(value.template, value.values, spoken)
         text = value if isinstance(value, str) else _as_text(value)
         translated = translations.gettext(text) if text and found[1] in _TRANSLATED_VALUES else text
-        return translated if translated != text else isolate(escape(text), spoken)
+        if translated != text:
+            return translated
+        # Quotes show where an empty or a blank value is.
+        return isolate(f"'{escape(text)}'" if found[2] else escape(text), spoken)
 
     # One pass over the template: a brace in a file name is never taken for a placeholder.
     return _PLACEHOLDER.sub(value_of, translations.gettext(message) if message else "")

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from holdfast.cli.moments import parse_moment, parse_seconds
-from holdfast.errors import InvalidDuration, InvalidTime
+from holdfast.errors import InvalidTime, UsageError
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -23,7 +23,7 @@ def test_durations(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "soon", "24", "h", "12h1d", "-1d", "1.5h", "1d1d"])
 def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(InvalidDuration):
+    with pytest.raises(UsageError, match="length of time"):
         parse_seconds(text)
 
 
