@@ -47,8 +47,10 @@ def test_every_listed_command_can_be_loaded() -> None:
 
 
 def _page(path: tuple[str, ...]) -> Path:
-    """`holdfast repo key add` is on the page of `key`; `repo` itself is its folder's README."""
+    """`holdfast repo key add` is on the page of `key`; `repo` itself is its folder's README; other groups have one."""
     _, *words = path
+    if words[0] != "repo":
+        return REFERENCE / f"{words[0]}.md"
     if words == ["repo"]:
         return REFERENCE / "repo" / "README.md"
     return REFERENCE.joinpath(*words[:2]).with_suffix(".md")
@@ -73,7 +75,7 @@ def _documented(page: str) -> set[str]:
     }
 
 
-SHARED = _documented(text(REFERENCE / "repo" / "README.md"))
+SHARED = _documented(text(REFERENCE / "repo" / "README.md")) | _documented(text(REFERENCE / "app.md"))
 
 
 @pytest.mark.parametrize(("path", "command"), COMMANDS, ids=[" ".join(path) for path, _ in COMMANDS])
