@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from holdfast import __version__
+from holdfast.cli.app_options import APP
 from holdfast.cli.commands import GLOBAL, Group, Lazy
 from holdfast.cli.errors import report
 from holdfast.cli.frame import Frame, foresee
@@ -46,7 +47,7 @@ _DIRECTION_MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067
 @click.group(
     cls=Group,
     lazy=COMMANDS,
-    sections=[GLOBAL],
+    sections=[APP, GLOBAL],
     help="Back up applications, and prove that the backups restore.",
 )
 @click.version_option(__version__, prog_name="holdfast", message="%(prog)s %(version)s", help="Show the version.")

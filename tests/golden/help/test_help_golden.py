@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.cli.main import COMMANDS as PROGRAM
 from holdfast.cli.main import main
 from holdfast.cli.repo import COMMANDS
 from holdfast.cli.text import LANGUAGES, set_language
@@ -18,7 +19,8 @@ SUBCOMMANDS = {"key": ["list", "add", "remove", "passwd"], "repair": ["index", "
 def written() -> list[str]:
     names = [name for name, row in COMMANDS.items() if find_spec(row.target.partition(":")[0])]
     nested = [f"{name} {sub}" for name in names for sub in SUBCOMMANDS.get(name, [])]
-    return ["", "repo", *(f"repo {name}" for name in sorted([*names, *nested]))]
+    program = [*PROGRAM, *(f"config {sub}" for sub in ("check", "show", "schema"))]
+    return ["", *sorted(program), *(f"repo {name}" for name in sorted([*names, *nested]))]
 
 
 def help_of(command: str, capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
