@@ -17,7 +17,8 @@ class MysqlOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         ssl_ca: certificates that the server's certificate is checked against; with it, encryption is demanded.
         tools: folder of the client programs (`mariadb-dump` and `mariadb`, or `mysqldump` and `mysql`); by default
             those on the path.
-        exclude_tables: tables that are left out, exact names.
+        exclude_tables: tables whose rows are left out, exact names; MySQL's own dump program can only leave out the
+            whole table.
         timeout_s: how long the server or a tool may stay silent; by default what the run allows.
         extra: more options of the client programs, written into their options file, such as `max_allowed_packet`.
     """

@@ -18,7 +18,7 @@ class PostgresqlOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         sslmode: as libpq has it: `require`, `verify-full`, …
         tools: folder of `pg_dump`, `pg_restore` and `psql`; by default those on the path.
         schemas: only these schemas; empty for all.
-        exclude_tables: tables that are left out, `table` or `schema.table`, exact names.
+        exclude_tables: tables whose rows are left out, `table` or `schema.table`, exact names; their definition stays.
         timeout_s: how long the server or a tool may stay silent; by default what the run allows.
         extra: more connection parameters of libpq, such as `sslrootcert`.
     """
