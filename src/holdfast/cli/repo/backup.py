@@ -15,7 +15,7 @@ from holdfast.cli.repo.backup_options import instant, items_from_files, patterns
 from holdfast.cli.repo.command import repo_command
 from holdfast.cli.repo.filters import default_host
 from holdfast.cli.repo.session import RepoSession
-from holdfast.errors import BackupIncomplete, SourceCommandFailed, UsageError
+from holdfast.errors import BackupIncomplete, Phrase, SourceCommandFailed, UsageError
 
 if TYPE_CHECKING:
     from holdfast.repository.backup.report import BackupOptions, BackupReport
@@ -161,7 +161,9 @@ def _streams(session: RepoSession, paths: Sequence[str], given: dict[str, Any]) 
     def check() -> None:
         status = process.wait()
         if status:
-            raise SourceCommandFailed(path=paths[0], reason=f"it exited with status {status}")
+            raise SourceCommandFailed(
+                path=paths[0], reason=Phrase("it exited with status {status}", {"status": status})
+            )
 
     return [Stream(name, process.stdout, check=check)]
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from datetime import datetime
 
-from holdfast.errors import SourceError, UsageError
+from holdfast.errors import Phrase, SourceError, UsageError
 from holdfast.model.instant import Instant
 
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kKmMgGtT]?)(?:i?[bB])?\Z")
@@ -23,7 +23,7 @@ def size_of(text: str | None) -> int:
         return 0
     found = _SIZE.match(text.strip())
     if found is None:
-        raise UsageError(detail=f"{text!r} is not a size such as 500M")
+        raise UsageError(detail=Phrase("{text!r} is not a size such as 500M", {"text": text}))
     return int(float(found[1]) * (1 << _FACTORS[found[2].lower()]))
 
 
@@ -39,7 +39,7 @@ def instant(text: str | None) -> Instant | None:
     try:
         return Instant.of(datetime.fromisoformat(text).astimezone())
     except ValueError:
-        raise UsageError(detail=f"{text!r} is not a time such as 2026-01-31 23:59:00") from None
+        raise UsageError(detail=Phrase("{text!r} is not a time such as 2026-01-31 23:59:00", {"text": text})) from None
 
 
 def patterns_from_files(files: Iterable[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from holdfast.cli.repo.command import repo_command
 from holdfast.cli.repo.filters import snapshot_filter
 from holdfast.cli.repo.names import find_name, whole_id
 from holdfast.cli.repo.session import RepoSession
-from holdfast.errors import UsageError
+from holdfast.errors import Phrase, UsageError
 
 if TYPE_CHECKING:
     from holdfast.model.key import MasterKey
@@ -28,9 +28,9 @@ def command(session: RepoSession, kind: str, name: str | None) -> None:
     """Prints an object."""
     if kind in ("masterkey", "config"):
         if name:
-            raise UsageError(detail=f"there is only one {kind}; give no id")
+            raise UsageError(detail=Phrase("there is only one {kind}; give no id", {"kind": kind}))
     elif not name:
-        raise UsageError(detail=f"give the id of the {kind}")
+        raise UsageError(detail=Phrase("give the id of the {kind}", {"kind": kind}))
     if kind in ("blob", "tree"):
         _print_blob(session, kind, name or "")
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from holdfast.errors import UsageError
+from holdfast.errors import Phrase, UsageError
 
 if TYPE_CHECKING:
     from holdfast.policy.durations import CalendarDuration
@@ -81,5 +81,6 @@ def _count(option: str, text: str | None) -> int:
     if text in ("unlimited", "-1"):
         return UNLIMITED
     if not text.isascii() or not text.isdecimal():
-        raise UsageError(detail=f"{option} takes a number or the word unlimited, not {text!r}")
+        named = {"option": option, "text": text}
+        raise UsageError(detail=Phrase("{option} takes a number or the word unlimited, not {text!r}", named))
     return int(text)

@@ -9,7 +9,7 @@ import click
 
 from holdfast.cli.repo.command import repo_command
 from holdfast.cli.repo.session import RepoSession
-from holdfast.errors import DamageFound, UsageError
+from holdfast.errors import DamageFound, Phrase, UsageError
 
 if TYPE_CHECKING:
     from holdfast.repository.locks import RepositoryLock
@@ -28,7 +28,8 @@ def command(session: RepoSession, names: Sequence[str], force: bool) -> None:  #
 
     unknown = [name for name in names if name != _UPGRADE]
     if unknown:
-        raise UsageError(detail=f"{unknown[0]} is no migration; there is {_UPGRADE}")
+        named = {"name": unknown[0], "known": _UPGRADE}
+        raise UsageError(detail=Phrase("{name} is no migration; there is {known}", named))
     repository = session.open()
     printer = session.printer
     if not names:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from holdfast.cli.text import N_
 from holdfast.errors import NameNotFound
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def find_name(repository: Repository, kind: FileKind, text: str) -> bytes:
     found = [name for name in repository.names(kind) if name.hex().startswith(text)]
     if len(found) == 1:
         return found[0]
-    reason = "several names begin like this" if found else "no name begins like this"
+    reason = N_("several names begin like this") if found else N_("no name begins like this")
     raise NameNotFound(kind=label, wanted=text, reason=reason)
 
 
