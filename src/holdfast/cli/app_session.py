@@ -85,6 +85,9 @@ class AppSession:
             )
             self.ctx.call_on_close(self.opened.close)
             self._speak(self.opened.language)
+            for one in self.opened.config.warnings:
+                found = {"path": one.path, "line": one.line, "key": one.key, "reason": one.reason}
+                self.printer.warn("{path}, line {line}: {key}: {reason}", **found)
         return self.opened
 
     def _speak(self, language: str) -> None:
