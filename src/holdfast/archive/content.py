@@ -56,10 +56,11 @@ class FilesContent:
         selection = Selection(paths)
         for file in self._files:
             path = unquote_to_bytes(file.path)
-            node = file_node(path, file.unpacked_bytes)
+            node = file_node(path, file.unpacked_bytes or 0)
             Guard(Origin(file.name, self._shelf.target), trusted=True).path(path)
             if selection.takes(path, node.type):
-                yield Entry(path=path, node=node, open=self._opener(file))
+                known = file.unpacked_bytes is not None
+                yield Entry(path=path, node=node, size_known=known, open=self._opener(file))
 
     def _opener(self, file: FileRow) -> Callable[[], ContentReader]:
         return lambda: self._shelf.open(file)

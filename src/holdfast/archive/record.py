@@ -107,7 +107,7 @@ def _row(file: FileRow) -> Row:
         path=file.path,
         compression=file.compression,
         encryption=file.encryption,
-        unpacked_size=file.unpacked_bytes,
+        unpacked_size=file.unpacked_bytes or 0,
     )
 
 

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from holdfast.archive.catalog import Catalog, Listed, marks_name
 from holdfast.archive.content import Shelf, stored_content
 from holdfast.archive.encryption.keys import Keys
 from holdfast.archive.layouts.bundle import Bundle
+from holdfast.archive.layouts.layout import FileRow
 from holdfast.archive.layouts.table import LAYOUTS
+from holdfast.archive.loose import LooseFile, open_loose
 from holdfast.archive.making import Making, Plan
 from holdfast.archive.making_bundle import BundleMaking
 from holdfast.archive.output import Coding
@@ -23,7 +26,7 @@ from holdfast.backends.folders.opening import open_folder
 from holdfast.backends.options import BackendOptions
 from holdfast.errors import BackupNotFound, ComponentNotFound, DecryptionFailed
 from holdfast.model.backup import Manifest, Marks, StoredBackup
-from holdfast.model.component import Form, Problem, Role
+from holdfast.model.component import Component, Form, Problem, Role
 from holdfast.model.event import Listener
 from holdfast.protocols.content import StoredContent
 from holdfast.protocols.folder import Folder
@@ -61,6 +64,7 @@ class ArchiveTarget:
     ) -> None:
         self._name = name
         self._options = options
+        self._base_dir = base_dir
         self._folder = _open(options, base_dir) if folder is None else folder
         self._layout = LAYOUTS[options.layout]
         self._keys = Keys(
@@ -137,12 +141,40 @@ class ArchiveTarget:
     def content(self, backup: StoredBackup, component: str) -> StoredContent:
         """A component of a backup. Raises `ComponentNotFound`."""
         listed = self._listed(backup)
-        found = listed.backup.manifest.components.get(component)
-        if found is None:
-            known = ", ".join(listed.backup.manifest.components)
-            raise ComponentNotFound(backup=backup.backup_id, component=component, known=known)
+        found = self._component(listed, component)
         rows = [row for row in listed.files if row.component == component]
         return stored_content(found, rows, listed.bundle, self._shelf)
+
+    def unproved_content(self, backup: StoredBackup, component: str) -> StoredContent:
+        """A component as it is now, whatever its checksums were. Raises `ComponentNotFound`.
+
+        For people who changed a file on purpose; what cannot be unpacked is still refused.
+        """
+        listed = self._listed(backup)
+        found = replace(self._component(listed, component), content_sha256="")
+        rows = [_unproved(row) for row in listed.files if row.component == component]
+        bundle = None if listed.bundle is None else _unproved(listed.bundle)
+        return stored_content(found, rows, bundle, self._shelf)
+
+    def open_path(self, path: Path, *, verify: bool = True) -> tuple[StoredBackup, str] | LooseFile:
+        """What a person means who names a file: a component of a backup here, or whatever is in the file.
+
+        Returns:
+            A backup and the name of a component (empty for all of it), if the file is as a record here says; else what
+            is in the file, such as one that was unpacked by hand or copied elsewhere.
+
+        Raises:
+            ObjectNotFound: there is no such file.
+            DecryptionFailed, BackupDamaged: it cannot be understood.
+        """
+        wanted = os.path.abspath(path if path.exists() else self._base_dir / path)
+        for one in self._catalog.load() if verify else ():
+            names = {one.record_name: ""} | {row.name: row.component for row in one.files if row.purpose == "content"}
+            names |= {} if one.bundle is None else {one.bundle.name: ""}
+            for name, component in names.items():
+                if str(self._folder.local_path(name)) == wanted:
+                    return one.backup, component
+        return open_loose(Path(wanted), self._keys, verify=verify)
 
     def state(self, backup: StoredBackup, component: str, into: Path) -> bool:
         """Writes the state kept with a component into a file of mode 0600.
@@ -190,6 +222,13 @@ class ArchiveTarget:
         """Gives back connections."""
         self._folder.close()
 
+    def _component(self, listed: Listed, name: str) -> Component:
+        components = listed.backup.manifest.components
+        if name not in components:
+            known = ", ".join(components)
+            raise ComponentNotFound(backup=listed.backup.backup_id, component=name, known=known)
+        return components[name]
+
     @property
     def _shelf(self) -> Shelf:
         return Shelf(self._folder, self._keys, self._name)
@@ -199,6 +238,10 @@ class ArchiveTarget:
             if one.backup.backup_id == backup.backup_id:
                 return one
         raise BackupNotFound(backup=backup.backup_id, target=self._name)
+
+
+def _unproved(row: FileRow) -> FileRow:
+    return row._replace(sha256="", unpacked_bytes=None)
 
 
 def _open(options: ArchiveOptions, base_dir: Path) -> Folder:

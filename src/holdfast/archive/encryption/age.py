@@ -17,7 +17,8 @@ from holdfast.model.buffer import Buffer
 from holdfast.protocols.content import ContentReader
 from holdfast.runtime.secret import Secret
 
-_SCRYPT = b"age-encryption.org/v1\n-> scrypt "
+_INTRO = b"age-encryption.org/v1\n"
+_SCRYPT = _INTRO + b"-> scrypt "
 
 
 class _Library(Protocol):
@@ -53,6 +54,8 @@ def age_reader(inner: ContentReader, keys: Keys, origin: Origin) -> ContentReade
     head = b""
     while len(head) < HEADER_MAX_BYTES and (block := inner.read(HEADER_MAX_BYTES - len(head))):
         head += block
+    if not head.startswith(_INTRO):
+        raise origin.damaged("it does not begin as an age file does")
     if head.startswith(_SCRYPT):
         if keys.passphrase is None:
             raise origin.undecipherable("it needs a passphrase")

@@ -43,7 +43,7 @@ class FileRow(NamedTuple):
         path: of the entry whose content it is, percent-encoded; empty for a container.
         compression: `gz`, `zst` or empty.
         encryption: `age`, `gpg` or empty.
-        unpacked_bytes: after decryption and decompression.
+        unpacked_bytes: after decryption and decompression; None where it may be any number.
     """
 
     name: str
@@ -54,7 +54,7 @@ class FileRow(NamedTuple):
     path: str = ""
     compression: str = ""
     encryption: str = ""
-    unpacked_bytes: int = 0
+    unpacked_bytes: int | None = 0
 
 
 class Extra(NamedTuple):
