@@ -23,6 +23,8 @@ CONFIGURATION = """
 [app]
 name = "shop"
 timezone = "UTC"
+keep_state = true
+keep_state = true
 
 [sources.database]
 kind = "sqlite"

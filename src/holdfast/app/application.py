@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from holdfast import __version__
-from holdfast.app.building import built_sources, built_targets, keep_by_target, log_paths
+from holdfast.app.building import built_sources, built_targets, keep_by_target, keeps_state, log_paths
 from holdfast.app.overrides import Overrides, overridden
 from holdfast.config.load import load_config
 from holdfast.config.model import Config
@@ -121,7 +121,7 @@ def app_from_config(
             listener=ignore,
             cancel=cancel or CancelToken(),
             verify_after=config.app.verify_after,
-            keep_state=config.app.keep_state,
+            keep_state=keeps_state(config),
             max_age_s=cast(Mapping[str, float], config.objectives.max_age_s),
             language=config.app.language,
             host=hostname(),

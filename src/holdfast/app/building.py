@@ -12,6 +12,7 @@ import msgspec
 from holdfast.backends.urls import local_path, scheme_of
 from holdfast.config.model import Config, Keep, SourceConfig, TargetConfig
 from holdfast.errors import UnknownName
+from holdfast.model.backup import BackupType
 from holdfast.policy.backup_retention import KeepRules
 from holdfast.policy.durations import CalendarDuration
 from holdfast.protocols.source import Source
@@ -106,6 +107,16 @@ def keep_by_target(config: Config) -> dict[str, KeepRules]:
         # SAFETY: a policy that says nothing about keeping removes nothing, and no other one removes its backups.
         rules[name] = KeepRules() if None in keeps else union([keep for keep in keeps if keep is not None])
     return rules
+
+
+def keeps_state(config: Config) -> bool:
+    """Whether full backups keep what incremental ones compare with.
+
+    To hash every row takes several times as long as to copy the database, so it is done only where it will be of use.
+    """
+    if config.app.keep_state is not None:
+        return config.app.keep_state
+    return any(policy.type is BackupType.INCREMENTAL for policy in config.policies.values())
 
 
 def union(keeps: list[Keep]) -> KeepRules:

@@ -58,7 +58,8 @@ class App(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         scratch_dir: where large temporary files go; below `state_dir` by default.
         log_file: another log file; each local archive has its `backup.log` anyway.
         verify_after: read every new backup again before it counts as verified.
-        keep_state: keep with every full backup what a later incremental one compares with.
+        keep_state: keep with every full backup what a later incremental one compares with; by default where a policy
+            makes incremental backups.
         dump_timeout: how long a source may stay silent before it counts as hung.
         stall_timeout: how long a target may do nothing before a run goes on without it.
     """
@@ -70,7 +71,7 @@ class App(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     scratch_dir: PathText | None = None
     log_file: PathText | None = None
     verify_after: bool = True
-    keep_state: bool = True
+    keep_state: bool | None = None
     dump_timeout: Span = "1h"
     stall_timeout: Span = "30m"
 

@@ -157,10 +157,12 @@ class CreateRun:
             self._read_all(scratch, None)
 
     def _read_all(self, scratch: Path, base: Base | None) -> None:
+        # Whoever asks for an incremental backup and gets a full one will ask again.
+        keep_state = self._context.keep_state or self._request.type is BackupType.INCREMENTAL
         self._begin(base)
         for number, source in enumerate(self._sources):
             with self._stage(f"read {source.name}"), part(scratch, f"source-{number}") as room:
-                reader = SourceReader(self._context, self._kind, self._destinations, base)
+                reader = SourceReader(self._context, self._kind, self._destinations, base, keep_state=keep_state)
                 reader.read(source, room)
 
     def _begin(self, base: Base | None) -> None:

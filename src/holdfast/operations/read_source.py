@@ -24,15 +24,23 @@ class SourceReader:
     Args:
         kind: what is made now; differs from what was asked for when there is nothing to build on.
         base: what an incremental backup builds on.
+        keep_state: whether a full backup keeps what a later incremental one compares with.
     """
 
     def __init__(
-        self, context: AppContext, kind: BackupType, destinations: Sequence[Destination], base: Base | None
+        self,
+        context: AppContext,
+        kind: BackupType,
+        destinations: Sequence[Destination],
+        base: Base | None,
+        *,
+        keep_state: bool,
     ) -> None:
         self._context = context
         self._kind = kind
         self._destinations = destinations
         self._base = base
+        self._keep_state = keep_state
 
     def read(self, source: Source, scratch: Path) -> None:
         """Reads a source, once for each form in which its content is wanted.
@@ -59,7 +67,7 @@ class SourceReader:
     def _wants_state(self) -> bool:
         """A state is worth its price only where a later incremental backup may build on this one."""
         keeps = any(each.alive and each.target.keeps_changes for each in self._destinations)
-        makes_base = self._kind is BackupType.FULL and self._context.keep_state
+        makes_base = self._kind is BackupType.FULL and self._keep_state
         return keeps and (makes_base or self._kind is BackupType.INCREMENTAL)
 
     def _by_form(self, source: Source, dump: Dump) -> dict[Form, list[Destination]]:

@@ -96,7 +96,9 @@ def test_states_are_kept_where_they_are_of_use(make_app: Callable[..., App]) -> 
     with pytest.raises(NoBase):
         incremental(app)
     report = incremental(app, fallback=True)
-    assert app.targets["local"].states[report.backup_id] == {}
+    assert report.type is BackupType.FULL
+    assert set(app.targets["local"].states[report.backup_id]) == {"database", "storage"}
+    assert incremental(app).type is BackupType.INCREMENTAL
     app = make_app(targets=[FakeTarget("local"), FakeTarget("repo", kind="repository")])
     full = app.create()
     assert set(app.targets["local"].states[full.backup_id]) == {"database", "storage"}
