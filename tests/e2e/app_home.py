@@ -24,7 +24,6 @@ CONFIGURATION = """
 name = "shop"
 timezone = "UTC"
 keep_state = true
-keep_state = true
 
 [sources.database]
 kind = "sqlite"
