@@ -281,6 +281,14 @@ class InternalError(HoldfastError):
     hint = "Run it again with --debug and report what it prints."
 
 
+class WorkerKilled(HoldfastError):
+    """A process that helped with the work was ended from outside."""
+
+    code = "worker-killed"
+    message = "a worker process was killed, perhaps because the machine ran out of memory"
+    hint = "Nothing was committed. Look into the system's log (dmesg), free memory, and run the command again."
+
+
 # --- the thing being backed up ---------------------------------------------------------------------
 
 

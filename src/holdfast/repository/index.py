@@ -22,7 +22,7 @@ from holdfast.model.event import Listener, Warned, ignore
 from holdfast.model.ids import IndexId, PackId
 from holdfast.model.pack import Pack
 from holdfast.protocols import FileKind
-from holdfast.repository.index_database import connect, connect_or_rebuild, discard
+from holdfast.repository.index_database import connect_or_rebuild, discard
 from holdfast.repository.index_records import ENTRY_BYTES, pack_record, unpack_record
 from holdfast.repository.repository import Repository
 
@@ -76,7 +76,7 @@ class Index:
             with self._mutex:
                 self._connection.close()
                 discard(self.path)
-                self._connection = connect(self.path)
+                self._connection = connect_or_rebuild(self.path)
                 self._pack_names.clear()
             self._sync(on_damage)
 

@@ -32,7 +32,8 @@ DEFAULT_PACK_BYTES = 16 * 1024 * 1024
 INDEX_BLOBS = 50_000
 INDEX_AGE_S = 600.0
 _KIND_BYTE = {kind: bytes((kind,)) for kind in BlobType}
-_MAX_PACK_BLOBS = pack_format.MAX_HEADER // pack_format.ENTRY_COMPRESSED_BYTES
+_PACK_BLOBS = INDEX_BLOBS
+"""A pack of very small blobs is closed before it is full: what is remembered of each outweighs its content."""
 
 
 class WriterCounts(msgspec.Struct):
@@ -132,7 +133,7 @@ class PackWriter:
             packs = self._open[kind]
             which = self._toss()
             packs[which].add(kind, BlobId(blob_id), sealed, raw_length)
-            if packs[which].size < self._pack_bytes and len(packs[which].blobs) < _MAX_PACK_BLOBS:
+            if packs[which].size < self._pack_bytes and len(packs[which].blobs) < _PACK_BLOBS:
                 return
             full, packs[which] = packs[which], _OpenPack()
         self._store_soon(full)
@@ -271,7 +272,8 @@ class PackWriter:
 def _merged(packs: list[_OpenPack], pack_bytes: int) -> list[_OpenPack]:
     """The open packs of one type that hold something, as one where they fit into one."""
     filled = [pack for pack in packs if pack.blobs]
-    if len(filled) == 2 and filled[0].size + filled[1].size <= pack_bytes + pack_bytes // 4:
+    small = sum(pack.size for pack in filled) <= pack_bytes + pack_bytes // 4
+    if len(filled) == 2 and small and sum(len(pack.blobs) for pack in filled) <= _PACK_BLOBS:
         filled[0].absorb(filled[1])
         return filled[:1]
     return filled

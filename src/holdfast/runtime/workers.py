@@ -13,9 +13,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from functools import partial
 from typing import ParamSpec, Self, TypeVar
 
+from holdfast.errors import WorkerKilled
 from holdfast.runtime.memory import keep_freed_memory
 
 _PR_SET_PDEATHSIG = 1
@@ -25,7 +27,7 @@ T = TypeVar("T")
 
 
 class WorkerPool:
-    """Runs module-level functions with picklable arguments.
+    """Runs module-level functions with picklable arguments. Where a worker is killed, calls end in `WorkerKilled`.
 
     Args:
         processes: how many; 0 runs everything in the calling thread. None takes one per core, 4 at most.
@@ -50,9 +52,13 @@ class WorkerPool:
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Starts one call; in the calling thread, the returned future is already done."""
-        if self._executor is not None:
-            return self._executor.submit(function, *args, **kwargs)
         future: Future[T] = Future()
+        if self._executor is not None:
+            try:
+                self._executor.submit(function, *args, **kwargs).add_done_callback(partial(_pass_on, future))
+            except BrokenExecutor as error:
+                raise WorkerKilled from error
+            return future
         try:
             future.set_result(function(*args, **kwargs))
         except Exception as error:  # noqa: BLE001 - a future carries whatever the call raised to its caller
@@ -69,6 +75,21 @@ class WorkerPool:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _pass_on(outer: Future[T], inner: Future[T]) -> None:
+    """Gives the outcome of a call to whoever waits for it."""
+    if inner.cancelled():
+        outer.cancel()
+    if not outer.set_running_or_notify_cancel():
+        return
+    error = inner.exception()
+    if isinstance(error, BrokenExecutor):
+        error = WorkerKilled()
+    if error is not None:
+        outer.set_exception(error)
+    else:
+        outer.set_result(inner.result())
 
 
 def _forking_is_safe() -> bool:
