@@ -234,6 +234,13 @@ def test_the_script_fails_when_the_backup_does(studio: Machine) -> None:
     assert "ERROR" in studio.run("grep ERROR backups/backup.log").out
 
 
+def test_nothing_is_deleted_after_a_backup_that_failed(backed_up: Machine) -> None:
+    backed_up.run("./backup.sh")
+    (backed_up.app / "app_data/app_data.db").write_bytes(b"SQLite format 3\0" + os.urandom(5000))
+    backed_up.run("./backup.sh --max-backups 1", status=1)
+    assert len(backed_up.names("full/*.json")) == 2
+
+
 # --- structure and metadata ------------------------------------------------------------------------
 
 

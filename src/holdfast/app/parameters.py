@@ -28,10 +28,10 @@ def config_from_parameters(
     """A configuration with an archive of dated files, made from parameters.
 
     Args:
-        directory: absolute; relative paths start here.
-        db_path: a SQLite database.
-        storage_path: a folder.
-        backup_dir: a path, or the URL of a folder elsewhere.
+        directory: names the application, and keeps its state if backups are elsewhere.
+        db_path: a SQLite database; absolute.
+        storage_path: a folder; absolute.
+        backup_dir: an absolute path, or the URL of a folder elsewhere.
         compression: of the folder's archive.
         compress_databases: whether the copy of the database is compressed, too; by default it is not.
         max_backups: keep the newest so many.
@@ -44,7 +44,8 @@ def config_from_parameters(
         options = SqliteOptions(path=str(db_path))
         sources["database"] = SourceConfig(name="database", kind="sqlite", options=options)
     if storage_path is not None:
-        folder = FilesOptions(paths=(str(storage_path),))
+        # Relative to the folder above it, so that `tar -xzf` in that folder puts everything where it was.
+        folder = FilesOptions(paths=(storage_path.name,))
         sources["storage"] = SourceConfig(name="storage", kind="files", options=folder)
     if not sources:
         raise NothingToDo(reason="neither a database nor a folder was named")
@@ -55,8 +56,9 @@ def config_from_parameters(
     if scheme_of(backup_dir) == "local":
         # Two processes in different folders that back up to one place must meet each other's lock.
         state = directory / Path(backup_dir).expanduser()
+    base = directory if storage_path is None else storage_path.parent
     return Config(
-        path=directory / "holdfast.toml",
+        path=base / "holdfast.toml",
         app=AppConfig(name=name, state_dir=str(state / ".holdfast" / "app")),
         sources=sources,
         targets={"local": target},
