@@ -216,7 +216,10 @@ class RepositoryBackupWriter:
         self._refuse_taken(manifest.backup_id)
         # How the content is kept is the repository's business.
         components = {name: replace(component, files=()) for name, component in manifest.components.items()}
-        complete = replace(manifest, components=components, total_size=self._ingest.stored_bytes)
+        complete = replace(manifest, components=components)
+        # What the repository grows by; the manifest alone is new every time.
+        added = self._ingest.stored_bytes + len(encode_manifest(complete))
+        complete = replace(complete, total_size=added)
         self._ingest.put_file(self._node(MANIFEST_NAME, NodeType.FILE, 0o600), encode_manifest(complete))
         snapshot = self._ingest.commit()
         try:

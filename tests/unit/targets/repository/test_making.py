@@ -102,6 +102,7 @@ def test_unchanged_files_are_not_opened_again(target: RepositoryTarget) -> None:
     files = [item.path for item in made.items if item.node.type is NodeType.FILE]
     assert back_up(target, made, 0) == files
     assert back_up(target, made, 1) == []
+    assert 0 < target.backups()[0].manifest.total_size < 5000 < target.backups()[1].manifest.total_size
     items = [item.but(mtime_ns=1) if item.path == files[1] else item for item in made.items]
     assert back_up(target, made._replace(items=items), 2) == [files[1]]
 
