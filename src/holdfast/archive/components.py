@@ -122,6 +122,16 @@ class FilesWriter(Plain):
             self._joined.write(b"%s\n%s: " % (b"" if self._first else b",", _key(base.removesuffix(".json"))))
             self._first = False
 
+    def begin_with(self, entry: Entry, file: Path) -> bool:
+        """The next file, which lies in `file`; True if that file itself is what will be kept."""
+        self.begin(entry)
+        return self._current is not None and self._joined is None and self._current.take_over(file)
+
+    def settle(self) -> None:
+        """Makes the current file durable while its content is still being hashed."""
+        if self._current is not None:
+            self._current.settle()
+
     def write(self, block: Buffer) -> None:
         """More of the current file."""
         if self._current is not None:
@@ -129,15 +139,20 @@ class FilesWriter(Plain):
         if self._joined is not None:
             self._joined.write(block)
 
-    def end(self, sha256: bytes, size_bytes: int) -> None:  # noqa: ARG002 - the protocol's signature
+    def end(self, sha256: bytes, size_bytes: int) -> None:
         """The current file is whole."""
-        current, self._current = self._current, None
-        if current is not None:
-            self._kept(current, path=self._path)
+        if self._current is not None and self._current.taken_over:
+            self._current.read_as(sha256, size_bytes)
+        self._end()
 
     def spoil(self) -> None:
         """The current file stays as far as it could be read; whoever makes the backup decides whether it counts."""
-        self.end(b"", 0)
+        self._end()
+
+    def _end(self) -> None:
+        current, self._current = self._current, None
+        if current is not None:
+            self._kept(current, path=self._path)
 
     def _close(self) -> None:
         if self._joined is not None:

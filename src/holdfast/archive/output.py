@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from holdfast.archive.encryption.keys import SUFFIXES, Keys
@@ -9,6 +10,7 @@ from holdfast.archive.gzip_sink import GzipSink
 from holdfast.archive.origin import Origin
 from holdfast.archive.readers import CheckedReader, GunzipReader, LimitedReader, open_stored
 from holdfast.archive.sink import FileSink, Sink
+from holdfast.errors import SealVerificationFailed
 from holdfast.model.buffer import Buffer
 from holdfast.protocols.content import ContentReader
 from holdfast.protocols.folder import Folder, FolderWriter
@@ -50,6 +52,7 @@ class Output:
         self.compression = coding.compression if compressed else ""
         self.encryption = coding.keys.encryption
         self.unpacked_bytes = 0
+        self.taken_over = False
         self._file = FileSink(writer)
         sink: Sink = self._file
         try:
@@ -78,6 +81,31 @@ class Output:
         """Takes more content."""
         self.unpacked_bytes += memoryview(block).nbytes
         return self._sink.write(block)
+
+    def take_over(self, file: Path) -> bool:
+        """Makes a whole file of the run's own what is stored, if nothing is done to its bytes and the folder can.
+
+        Its hash is told at the end, by `read_as`.
+        """
+        if self.compression or self.encryption or not self._file.take_over(file):
+            return False
+        self.taken_over = True
+        self.unpacked_bytes = self._file.size_bytes
+        return True
+
+    def settle(self) -> None:
+        """Makes durable what was taken over."""
+        self._file.settle()
+
+    def read_as(self, sha256: bytes, size_bytes: int) -> None:
+        """What somebody found who read the file that was taken over.
+
+        Raises:
+            SealVerificationFailed: it is not the file that was taken over.
+        """
+        if size_bytes != self._file.size_bytes:
+            raise SealVerificationFailed(object=self.name)
+        self._file.tell(sha256.hex())
 
     def finish(self) -> None:
         """Everything was given: what is still on its way is written."""

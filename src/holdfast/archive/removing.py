@@ -9,6 +9,7 @@ from holdfast.archive.catalog import Catalog, Listed, marks_name
 from holdfast.archive.journal import Journal, leftovers
 from holdfast.archive.layouts.layout import Dated, Layout
 from holdfast.backends.folders.abilities import WithDirectories
+from holdfast.backends.folders.names import check_name
 from holdfast.errors import BackendError
 from holdfast.model.backup import BackupType
 from holdfast.model.backup import stamp as stamp_of
@@ -85,10 +86,19 @@ def remove_leftovers(folder: Folder, layout: Layout, catalog: Catalog) -> list[s
             journal.close()
             continue
         ours = [name for name in names if name not in named and (stamp in name or backup_id in name)]
+        ours = [name for name in ours if _is_name(name, folder)]
         journal.note(*ours)
         remove_files(folder, journal, layout.folder_of(dated(backup_id, BackupType.FULL)))
         removed += ours
     return removed
+
+
+def _is_name(name: str, folder: Folder) -> bool:
+    try:
+        check_name(name, folder.url)
+    except BackendError:
+        return False
+    return True
 
 
 def dated(backup_id: str, kind: BackupType) -> Dated:

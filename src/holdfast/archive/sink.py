@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Protocol
 
+from holdfast.backends.folders.abilities import TakesOver
 from holdfast.model.buffer import Buffer
 from holdfast.protocols.folder import FolderWriter
 
@@ -38,12 +40,30 @@ class FileSink:
         self.writer = writer
         self.size_bytes = 0
         self._sha256 = hashlib.sha256()
+        self._told_sha256 = ""
         self._pending = bytearray()
 
     @property
     def sha256(self) -> str:
         """Of everything given so far, 64 hexadecimal digits."""
-        return self._sha256.hexdigest()
+        return self._told_sha256 or self._sha256.hexdigest()
+
+    def take_over(self, file: Path) -> bool:
+        """Makes a whole file what is stored, if the folder can; whoever reads it then tells its hash."""
+        size_bytes = self.writer.take_over(file) if isinstance(self.writer, TakesOver) else None
+        if size_bytes is None:
+            return False
+        self.size_bytes = size_bytes
+        return True
+
+    def settle(self) -> None:
+        """Makes durable what was taken over."""
+        if isinstance(self.writer, TakesOver):
+            self.writer.settle()
+
+    def tell(self, sha256: str) -> None:
+        """The hash of the file that was taken over."""
+        self._told_sha256 = sha256
 
     def write(self, block: Buffer, /) -> object:
         """Takes more bytes; small blocks are put together."""

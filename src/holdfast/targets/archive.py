@@ -169,7 +169,7 @@ class ArchiveTarget:
         """
         wanted = os.path.abspath(path if path.exists() else self._base_dir / path)
         for one in self._catalog.load() if verify else ():
-            names = {one.record_name: ""} | {row.name: row.component for row in one.files if row.purpose == "content"}
+            names = {one.record_name: ""} | {row.name: row.component for row in one.files if "!" not in row.name}
             names |= {} if one.bundle is None else {one.bundle.name: ""}
             for name, component in names.items():
                 if str(self._folder.local_path(name)) == wanted:
