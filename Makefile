@@ -5,7 +5,7 @@ VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SHELL_SCRIPTS := .ci/run scripts/fetch_restic scripts/lock scripts/system_packages
+SHELL_SCRIPTS := .ci/run scripts/fetch_restic scripts/lock scripts/system_packages $(wildcard examples/*/*.sh)
 PYTEST := $(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
