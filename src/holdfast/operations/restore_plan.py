@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from holdfast.errors import ComponentNotFound, RestoreNeedsSpace, UnknownName
+from holdfast.errors import ComponentNotFound, RestoreNeedsSpace, RestoreRefused, UnknownName
 from holdfast.model.backup import StoredBackup
 from holdfast.model.component import Component, Role, Shape
 from holdfast.operations.base import chain_of
@@ -24,6 +25,8 @@ from holdfast.protocols.content import StoredContent
 from holdfast.protocols.source import LoadRequest
 
 _WITH_ROWS = (Role.DATABASE, Role.TABLES)
+_URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_KINDS = {"postgres": "postgresql", "mariadb": "mysql"}
 
 
 class Copy(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +121,28 @@ def _wanted(context: AppContext, request: RestoreRequest, copy: Copy) -> list[st
     for name in names:
         if name not in context.sources:
             raise UnknownName(what="source", name=name, known=", ".join(context.sources) or "none")
-    return names
+    url = _URL.match(request.to or "")
+    return _of_url(url[1].lower(), request, {name: components[name] for name in names}) if url else names
+
+
+def _of_url(scheme: str, request: RestoreRequest, components: Mapping[str, Component]) -> list[str]:
+    """What can be restored to the URL of a database.
+
+    SAFETY: everything else would take the URL, with its password, for the name of a folder.
+    """
+    kind = _KINDS.get(scheme, scheme)
+    fitting = [
+        name for name, component in components.items() if component.kind == kind or component.role is Role.TABLES
+    ]
+    others = [name for name in components if name not in fitting]
+    shown = f"{scheme}://…"
+    if not fitting or (others and set(others) & set(request.only)):
+        known = ", ".join(others) or "nothing"
+        raise RestoreRefused(destination=shown, reason=f"it is no place for {known}")
+    if len(fitting) > 1:
+        reason = f"only one of {', '.join(fitting)} can be restored there; name it with --only"
+        raise RestoreRefused(destination=shown, reason=reason)
+    return fitting
 
 
 def _comes_with_database(components: Mapping[str, Component], name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -165,8 +166,11 @@ class RestoreRun:
 
     def _fail(self, planned: PlannedComponent, error: HoldfastError) -> None:
         self._failure = error
-        self._done.append(RestoredComponent(source=planned.source, error=error))
-        self._write(planned, "failed", (), "")
+        # SAFETY: what fails after something was replaced must not take the name of its safety copy with it.
+        kept = tuple(name for name in planned.load.safety_copies if os.path.lexists(name))
+        load = LoadReport(destination=planned.load.destination, safety_copies=kept) if kept else None
+        self._done.append(RestoredComponent(source=planned.source, load=load, error=error))
+        self._write(planned, "failed", kept, "")
 
     def _write(self, planned: PlannedComponent, state: str, copies: tuple[str, ...], undo: str) -> None:
         """A journal that takes no more must not hide what has become of the application: the report tells it too."""

@@ -21,6 +21,7 @@ from holdfast.errors import (
     RestoreError,
     RestoreMismatch,
     RestoreNeedsSpace,
+    RestoreRefused,
     UnknownName,
     UsageError,
 )
@@ -272,6 +273,51 @@ def test_a_source_that_lies_about_what_it_loaded_is_found_out(app: App) -> None:
     assert "users" in str(report.failure)
     assert report.components[0].load is not None
     assert report.not_reached == ("storage",)
+
+
+def test_what_fails_after_it_was_replaced_still_names_its_safety_copy(
+    app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app.create()
+    source = app.sources["storage"]
+
+    def changed_meanwhile(step: str) -> None:
+        if step == "replaced":
+            for name in source.safety:
+                Path(name).mkdir()
+            raise RestoreMismatch(destination="storage", reason="somebody wrote to it")
+
+    source.step = changed_meanwhile
+    report = restore(app)
+    failed = report.components[-1]
+    assert isinstance(failed.error, RestoreMismatch)
+    assert failed.load is not None
+    assert failed.load.safety_copies == tuple(source.safety)
+    journal = json.loads(Path(report.journal).read_text())
+    assert journal["components"][-1]["safety_copies"] == list(source.safety)
+
+
+@pytest.mark.parametrize(("url", "taken"), [("fake://me:secret@host/x", ["database"]), ("s3://bucket/x", [])])
+def test_the_url_of_a_database_is_for_that_database_alone(app: App, url: str, taken: list[str]) -> None:
+    app.create()
+    app.sources["storage"].kind = "files"
+    app.create()
+    if taken:
+        plan = plan_restore(app.context, RestoreRequest(to=url))
+        assert [component.source for component in plan.components] == taken
+    for only in ("storage",) if taken else ("storage", "database"):
+        with pytest.raises(RestoreRefused) as caught:
+            plan_restore(app.context, RestoreRequest(to=url, only=(only,)))
+        assert "secret" not in str(caught.value)
+
+
+def test_one_url_is_not_the_place_of_two_databases(make_app: Callable[..., App]) -> None:
+    app = make_app(sources=[FakeSource("one", {"a": b"1"}), FakeSource("two", {"a": b"2"})])
+    app.create()
+    with pytest.raises(RestoreRefused, match="only one of one, two"):
+        plan_restore(app.context, RestoreRequest(to="fake://host/x"))
+    assert plan_restore(app.context, RestoreRequest(to="fake://host/x", only=("two",)))
 
 
 @pytest.mark.parametrize("step", ["load", "replace", "replaced"])
