@@ -214,5 +214,5 @@ def undo_sentence(places: Places) -> str:
     select = f"SELECT statement FROM {qualified(places.kept, UNDO_TABLE)} ORDER BY id"  # noqa: S608 - quoted
     return (
         f"Stop the application and run: mariadb --batch --raw --skip-column-names --execute {shlex.quote(select)} "
-        f"| mariadb {shlex.quote(places.live)}"
+        f"| mariadb --comments {shlex.quote(places.live)}"
     )

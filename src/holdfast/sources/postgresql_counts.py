@@ -58,6 +58,11 @@ class HeldSnapshot:
             self._thread = threading.Thread(target=self._count, daemon=True)
             self._thread.start()
 
+    def explain(self) -> None:
+        """Raises what went wrong with our counts, if something did: it ends the snapshot, and names a table."""
+        if self._error is not None:
+            raise self._error
+
     def counts(self) -> dict[TableName, int]:
         """Rows of every table that holds rows itself and is not left out. Raises `SourceError`."""
         self.start_counting()

@@ -70,7 +70,11 @@ class PostgresqlDump:
 
         def opened() -> JudgedOutput:
             output = JudgedOutput(
-                self._server.source, lambda: self._start(form), judge, lambda: self._agrees(form, judge)
+                self._server.source,
+                lambda: self._start(form),
+                judge,
+                lambda: self._agrees(form, judge),
+                lambda _ending: self._snapshot.explain(),
             )
             outputs.append(output)
             self._held.callback(output.close)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from holdfast.testing.servers import ServerFailed, free_port
 
-_POSTGRESQL_BIN = "/usr/lib/postgresql/15/bin"
+POSTGRESQL_BIN = "/usr/lib/postgresql/15/bin"
 _START_S = 60.0
 _STOP_S = 20.0
 _POLL_S = 0.05
@@ -92,11 +92,11 @@ def postgresql_server() -> Generator[DatabaseServer]:
         with open(secret, "w", encoding="ascii") as file:
             file.write(password)
         os.chmod(secret, 0o644)
-        initdb = [f"{_POSTGRESQL_BIN}/initdb", "-D", data, "-U", "holdfast", "-A", "scram-sha-256", "--no-sync"]
+        initdb = [f"{POSTGRESQL_BIN}/initdb", "-D", data, "-U", "holdfast", "-A", "scram-sha-256", "--no-sync"]
         _run([*initdb, "--pwfile", secret, "-E", "UTF8", "--locale=C.UTF-8"], user)
         settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": folder, "fsync": "off"}
         arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with _process([f"{_POSTGRESQL_BIN}/postgres", "-D", data, *arguments], user, folder, signal.SIGINT) as pid:
+        with _process([f"{POSTGRESQL_BIN}/postgres", "-D", data, *arguments], user, folder, signal.SIGINT) as pid:
             server = DatabaseServer("postgresql", "127.0.0.1", port, "holdfast", password, folder, pid)
             _wait(server, "postgres", folder)
             yield server

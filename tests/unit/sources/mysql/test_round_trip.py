@@ -102,7 +102,7 @@ def test_everything_comes_back(server: DatabaseServer, rich: str, source: Make, 
     assert run_sql(server, kept, "SELECT COUNT(*) FROM orders WHERE person = 1") == [(2,)]
     undo(server, report.undo, tmp_path)
     # The index of a key that was dropped and added again is listed in another place.
-    assert sorted(image(rich).splitlines()) == sorted(spoiled.splitlines())
+    assert sorted(image(rich).replace(",\n", "\n").splitlines()) == sorted(spoiled.replace(",\n", "\n").splitlines())
 
 
 def test_a_dropped_database_comes_back(
