@@ -6,18 +6,17 @@ import contextlib
 import hashlib
 from collections.abc import Sequence
 
-import msgspec
 from msgspec.structs import replace
 
 from holdfast.archive import record
-from holdfast.archive.catalog import locate, marks_name
+from holdfast.archive.catalog import locate
 from holdfast.archive.components import AnyWriter, FilesWriter, TarComponent
 from holdfast.archive.journal import Journal
 from holdfast.archive.layouts.layout import Container, Dated, FileRow, Layout, container_of, unlike
 from holdfast.archive.output import Coding, Output
 from holdfast.archive.removing import remove_files
 from holdfast.errors import BackendError, SealVerificationFailed
-from holdfast.model.backup import Manifest, Marks, Outcome, StoredBackup
+from holdfast.model.backup import Manifest, Outcome, StoredBackup
 from holdfast.model.backup import stamp as stamp_of
 from holdfast.model.component import Component, Problem, Role, Shape, StoredFile
 from holdfast.protocols.folder import Folder
@@ -91,8 +90,21 @@ class Making:
         name = self._layout.record_name(self._dated, content)
         fields = self._layout.record_fields(self._dated, manifest, self._rows, self._locate)
         self._small(name, record.encode(fields, manifest, self._rows))
-        stored = self._done(manifest, name)
-        return self._verified(stored) if self._is_proved(stored) else stored
+        return self._done(manifest, name)
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether the proof that comes before the record leaves nothing to be found by reading it all once more.
+
+        That is so where what is stored is the content itself: nothing has to be unpacked to see that it is whole.
+        """
+        return self._committed and all(
+            not row.compression
+            and not row.encryption
+            and (row.path or row.purpose != "content")
+            and self._folder.local_path(row.name) is not None
+            for row in self._rows
+        )
 
     def abort(self) -> None:
         """Takes everything back; what cannot be removed now is removed by the next `prepare`."""
@@ -214,23 +226,6 @@ class Making:
         with contextlib.suppress(BackendError):
             self._journal.close()
         return StoredBackup(target=self._plan.coding.target, manifest=manifest, location=self._locate(record_name))
-
-    def _is_proved(self, stored: StoredBackup) -> bool:
-        """Whether the proof before the record left nothing to be found by reading it all again.
-
-        That is so where the stored bytes are the content: nothing has to be unpacked to see that it is whole.
-        """
-        plain = all(container_of(one) is not Container.TAR for one in stored.manifest.components.values())
-        local = all(self._folder.local_path(row.name) is not None for row in self._rows)
-        return plain and local and not any(row.compression or row.encryption for row in self._rows)
-
-    def _verified(self, stored: StoredBackup) -> StoredBackup:
-        marks = Marks(verified_at=stored.manifest.finished_at)
-        try:
-            self._folder.replace(marks_name(stored.backup_id), msgspec.json.encode(marks))
-        except BackendError:
-            return stored  # It is committed; whoever asked for it verifies it as any other.
-        return replace(stored, marks=marks)
 
 
 def hash_of(folder: Folder, name: str) -> str:

@@ -66,6 +66,11 @@ class BundleMaking(Making):
         self._small(name, record.encode(fields, described, [*self._rows, self._bundle_row()]))
         return self._done(described, name)
 
+    @property
+    def is_proved(self) -> bool:
+        """Members are packed: only unpacking them shows that they are whole."""
+        return False
+
     def abort(self) -> None:
         """Takes everything back."""
         if not self._committed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -13,9 +14,9 @@ from holdfast.model.component import Component, Form, Problem, Shape
 from holdfast.model.event import Listener, Progress
 from holdfast.model.node import NodeType
 from holdfast.operations.lanes import Lane
-from holdfast.protocols.content import ContentReader, Entry
+from holdfast.protocols.content import ContentReader, Entry, OwnFile
 from holdfast.protocols.source import Dump
-from holdfast.protocols.target import ComponentWriter
+from holdfast.protocols.target import ComponentWriter, TakesFiles
 
 _BLOCK_BYTES = 1 << 20
 _SMALL_BYTES = 128 << 10
@@ -135,10 +136,12 @@ class Reading:
                     for lane, writer in wanting:
                         lane.feed(len(first), _write_small, writer, entry, first, sha256)
                     return len(first), sha256
-                for lane, writer in wanting:
-                    lane.feed(0, writer.begin, entry)
+                writing = self._begun(reader, entry, wanting)
                 begun = True
-                return self._rest(reader, entry, first, wanting)
+                size_bytes, sha256 = self._rest(reader, entry, first, writing)
+                for lane, writer in wanting:
+                    lane.feed(0, writer.end, sha256, size_bytes)
+                return size_bytes, sha256
             finally:
                 reader.close()
         except SourceError as error:
@@ -150,22 +153,41 @@ class Reading:
                 lane.feed(0, writer.spoil)
             raise _Broken(error) from error
 
-    def _rest(self, reader: ContentReader, entry: Entry, block: bytes, wanting: Sequence[Outlet]) -> tuple[int, bytes]:
+    def _begun(self, reader: ContentReader, entry: Entry, wanting: Sequence[Outlet]) -> Sequence[Outlet]:
+        """Begins a file everywhere; the outlets that are to be given its content.
+
+        SAFETY: one target at most takes the file itself over, or two copies would be one.
+        """
+        writing: list[Outlet] = []
+        taken = False
+        for outlet in wanting:
+            lane, writer = outlet
+            if not taken and isinstance(reader, OwnFile) and isinstance(writer, TakesFiles) and lane.error is None:
+                taken = _taken(lane, writer, entry, reader.file)
+                if taken:
+                    lane.feed(0, writer.settle)
+                    lane.send()
+                    continue
+            else:
+                lane.feed(0, writer.begin, entry)
+            writing.append(outlet)
+        return writing
+
+    def _rest(self, reader: ContentReader, entry: Entry, block: bytes, writing: Sequence[Outlet]) -> tuple[int, bytes]:
+        """Hashes the content and gives it to those that write it."""
         digest, size_bytes = hashlib.sha256(), 0
         while block:
             size_bytes += len(block)
             if entry.size_known and size_bytes > entry.node.size:
                 raise _changed(self._name, entry, size_bytes)
             digest.update(block)
-            for lane, writer in wanting:
+            for lane, writer in writing:
                 lane.feed(len(block), writer.write, block)
             self._alive()
             self._tell(entry, size_bytes)
             block = reader.read(_BLOCK_BYTES)
         if entry.size_known and size_bytes != entry.node.size:
             raise _changed(self._name, entry, size_bytes)
-        for lane, writer in wanting:
-            lane.feed(0, writer.end, digest.digest(), size_bytes)
         return size_bytes, digest.digest()
 
     def _spoiled(self, entry: Entry, error: SourceError) -> None:
@@ -188,6 +210,16 @@ def _wants(outlet: Outlet, entry: Entry) -> bool:
         return outlet.writer.wants(entry)
     except HoldfastError as error:
         outlet.lane.fail(error)
+        return False
+
+
+def _taken(lane: Lane, writer: TakesFiles, entry: Entry, file: Path) -> bool:
+    """Whether the file itself is kept; the entry has begun in any case, or the lane has failed."""
+    try:
+        return lane.wait(lane.ask(writer.begin_with, entry, file))
+    except HoldfastError as error:
+        if error is not lane.error:
+            raise
         return False
 
 

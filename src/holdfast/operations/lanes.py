@@ -81,6 +81,10 @@ class Lane:
         if self._pending_bytes >= _BATCH_BYTES or len(self._pending) >= _BATCH_ITEMS:
             self._flush()
 
+    def send(self) -> None:
+        """Has what was fed begun at once, not only when there is more of it."""
+        self._flush()
+
     def ask(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Has something done after everything that was fed; the future carries the lane's error if there is one."""
         return self._ask(False, lambda: function(*args, **kwargs))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -21,6 +22,17 @@ class ContentReader(Protocol):
     def close(self) -> None:
         """Gives back what it holds; a reader that was not read to its end is dropped without complaint."""
         ...
+
+
+@runtime_checkable
+class OwnFile(Protocol):
+    """A `ContentReader` over a whole file of the run's own, which nobody changes any more and nobody needs afterwards.
+
+    Attributes:
+        file: where it is.
+    """
+
+    file: Path
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

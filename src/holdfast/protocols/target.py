@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from holdfast.model.backup import Manifest, Marks, StoredBackup
 from holdfast.model.buffer import Buffer
@@ -41,6 +41,24 @@ class ComponentWriter(Protocol):
         ...
 
 
+@runtime_checkable
+class TakesFiles(Protocol):
+    """A `ComponentWriter` that may take a file over as it is, where that saves writing its content a second time."""
+
+    def begin_with(self, entry: Entry, file: Path) -> bool:
+        """The next entry, a regular file whose content is wanted and lies in a file of the run's own.
+
+        Returns:
+            True if the file itself is now what will be kept: its content is not written. False if `write` follows as
+            after `begin`. In both cases `end` or `spoil` follows.
+        """
+        ...
+
+    def settle(self) -> None:
+        """Makes durable what was taken over, while its content is still being hashed."""
+        ...
+
+
 class BackupWriter(Protocol):
     """One backup on its way into a target: not listed until `commit` returned."""
 
@@ -59,6 +77,18 @@ class BackupWriter(Protocol):
     def abort(self) -> None:
         """Leaves nothing that is listed; does nothing after `commit`."""
         ...
+
+
+@runtime_checkable
+class ProvesItself(Protocol):
+    """A `BackupWriter` whose `commit` may have read back everything that `Target.verify` would read.
+
+    Attributes:
+        is_proved: after `commit`, whether it did.
+    """
+
+    @property
+    def is_proved(self) -> bool: ...
 
 
 class Target(Protocol):

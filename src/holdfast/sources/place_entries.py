@@ -18,9 +18,10 @@ _PRIVATE = 0o600
 
 
 class OpenFile:
-    """A `ContentReader` over a file of our own.
+    """A `ContentReader` over a file of our own, which nobody changes any more.
 
     Args:
+        path: the file; a target may give it a second name instead of copying it.
         failed: what to raise if it cannot be read.
         ended: called when its end is reached; may raise if the content is not to be believed.
     """
@@ -31,6 +32,7 @@ class OpenFile:
         failed: Callable[[OSError], HoldfastError],
         ended: Callable[[], object] = lambda: None,
     ) -> None:
+        self.file = path
         self._failed = failed
         self._ended = ended
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from holdfast.protocols.content import ContentReader
@@ -13,6 +14,23 @@ class Rereadable(Protocol):
 
     def reread(self) -> ContentReader:
         """Reads what was written, from where it is stored. Nothing may be written afterwards."""
+        ...
+
+
+@runtime_checkable
+class TakesOver(Protocol):
+    """A writer that can make another file its own."""
+
+    def take_over(self, file: Path) -> int | None:
+        """Makes a whole file the content, in place of what would be written.
+
+        Returns:
+            Its bytes. None if that cannot be done here; then everything is as it was before.
+        """
+        ...
+
+    def settle(self) -> None:
+        """Makes the content durable before `commit` does. Raises `BackendError`."""
         ...
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
+from pathlib import Path
 
 from holdfast.backends.folders.names import temporary_name
 from holdfast.backends.local_errors import failure_of
@@ -15,6 +17,7 @@ from holdfast.protocols.content import ContentReader
 
 _MODE = 0o600
 _READ_BYTES = 1024 * 1024
+_NAMES_MEANWHILE = 2
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _NO_CHMOD = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
@@ -53,6 +56,47 @@ class LocalWriter:
             raise failure_of(error, self._url, self._name) from error
         return None
 
+    def take_over(self, file: Path) -> int | None:
+        """Gives a file of the run's own a name here instead of copying it; a copy, once its first name is gone.
+
+        Returns:
+            Its bytes; None where that cannot be done, such as on another file system.
+        """
+        aside = os.path.join(os.path.dirname(self._path), temporary_name())
+        try:
+            self._files.link(os.fspath(file), aside)
+        except OSError:
+            return None
+        try:
+            fd = os.open(aside, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            self._drop(aside)
+            return None
+        status = os.fstat(fd)
+        # SAFETY: a file of which somebody else keeps a name could change later, or be the copy in another target.
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != _NAMES_MEANWHILE:
+            os.close(fd)
+            self._drop(aside)
+            return None
+        former, self._fd, self._written = self._fd, fd, status.st_size
+        self._drop(self._temporary)
+        self._temporary = aside
+        try:
+            self._files.close(former)
+            self._restrict()
+        except OSError as error:
+            self.abort()
+            raise failure_of(error, self._url, self._name) from error
+        return status.st_size
+
+    def settle(self) -> None:
+        """Syncs what is there so far, so that `commit` has little left to do."""
+        try:
+            self._files.fsync(self._fd)
+        except OSError as error:
+            self.abort()
+            raise failure_of(error, self._url, self._name) from error
+
     def reread(self) -> ContentReader:
         """Reads what was written, after it was synced; the page cache may answer instead of the disk."""
         try:
@@ -88,9 +132,12 @@ class LocalWriter:
                 self._files.close(fd)
         if self._temporary:
             temporary, self._temporary = self._temporary, ""
-            # SAFETY: a name that this writer made up.
-            with contextlib.suppress(OSError):
-                self._files.unlink(temporary)
+            self._drop(temporary)
+
+    def _drop(self, temporary: str) -> None:
+        # SAFETY: a name that this writer made up.
+        with contextlib.suppress(OSError):
+            self._files.unlink(temporary)
 
     def _restrict(self) -> None:
         try:
