@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -49,6 +50,9 @@ class LocalFolder:
         """Makes the folder and those above it that are missing, durably."""
         try:
             self._make(self._root)
+            # A file, or a link that leads nowhere, is there and is no folder; later steps would miss what is in it.
+            if not os.path.isdir(self._root):
+                raise FileExistsError(errno.EEXIST, "something else is in its place", self._root)
         except OSError as error:
             raise self._failure(error, "the folder") from error
 
