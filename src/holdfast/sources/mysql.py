@@ -47,6 +47,7 @@ class Mysql:
         self._name = name
         self._options = options
         self._tools = str(base_dir / options.tools) if options.tools else ""
+        self._base_dir = base_dir
         self._server = MysqlServer(address_of(options, name), name, options.extra)
         for table in options.exclude_tables:
             refuse_control_characters(table, name)
@@ -98,7 +99,7 @@ class Mysql:
     def _load(self, chain: Sequence[StoredContent], request: LoadRequest) -> MysqlLoad:
         if request.paths:
             raise RestoreRefused(destination=self._server.location, reason="a database has tables and no paths")
-        return MysqlLoad(self._server, chain, request)
+        return MysqlLoad(self._server, chain, request, self._base_dir)
 
     def row_store(self) -> MysqlRows:
         """A reader of the database."""

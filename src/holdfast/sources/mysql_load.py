@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.errors import HoldfastError, LoadFailed, RestoreRefused
@@ -29,18 +30,26 @@ from holdfast.sources.rows.mysql_sink import MysqlSink
 from holdfast.sources.rows.mysql_store import MysqlRows
 from holdfast.sources.server_address import parse_url
 from holdfast.sources.server_load import blocks_of, checked_chain, compare_rows
-from holdfast.sources.server_tables import bring_over, parse_choices
+from holdfast.sources.server_tables import bring_over, kept_in, parse_choices, undo_tables
 
 if TYPE_CHECKING:
     from holdfast.sources.mysql_server import Connection
 
 
 class MysqlLoad:
-    """One restore. `server` is the source's own database."""
+    """One restore.
 
-    def __init__(self, server: MysqlServer, chain: Sequence[StoredContent], request: LoadRequest) -> None:
+    Args:
+        server: the source's own database.
+        base_dir: of the application; tables that are replaced one by one are kept below it.
+    """
+
+    def __init__(
+        self, server: MysqlServer, chain: Sequence[StoredContent], request: LoadRequest, base_dir: Path
+    ) -> None:
         self._chain = chain
         self._request = request
+        self._kept_in = kept_in(base_dir, request.stamp) if request.safety_copy else None
         self._server = server if request.destination is None else destination_server(request.destination, server)
         checked_chain(chain, "mysql", self._server.location)
         self._name = self._server.address.database
@@ -62,7 +71,11 @@ class MysqlLoad:
         with self._connected() as connection:
             exists = schema_exists(connection, self._name)
             if self._request.tables:
-                return LoadPlan(destination=self._server.location, replaces=self._request.tables)
+                return LoadPlan(
+                    destination=self._server.location,
+                    replaces=self._request.tables,
+                    safety_copies=() if self._kept_in is None else (str(self._kept_in),),
+                )
             full = exists and not is_empty(catalog_of(connection, self._name))
             self._refuse(full=full)
             kept = free_name(connection, self._name, "before_restore", self._request.stamp)
@@ -196,10 +209,15 @@ class MysqlLoad:
             self._loader.drop_placeholders(connection)
             store = MysqlRows(lambda: self._server.connect(scratch), self._server.location, self._server.source)
             with store, self._sink(self._name, unused=False) as sink:
-                counts = bring_over(store, sink, choices, self._request.cancelled)
+                brought = bring_over(store, sink, choices, self._request.cancelled, self._kept_in)
         drop_schema(connection, scratch)
-        checks = (f"rows of the chosen tables counted (tables: {len(counts)})",)
-        return LoadReport(destination=self._server.location, rows=counts, checks=checks)
+        return LoadReport(
+            destination=self._server.location,
+            safety_copies=brought.safety_copies,
+            undo="" if self._kept_in is None else undo_tables(self._kept_in),
+            rows=brought.rows,
+            checks=(f"rows of the chosen tables counted (tables: {len(brought.rows)})",),
+        )
 
     def _sink(self, schema: str, *, unused: bool) -> MysqlSink:
         return MysqlSink(

@@ -41,6 +41,7 @@ class Postgresql:
         self._name = name
         self._options = options
         self._tools = str(base_dir / options.tools) if options.tools else ""
+        self._base_dir = base_dir
         self._server = PostgresqlServer(address_of(options, name), name)
 
     @property
@@ -92,7 +93,7 @@ class Postgresql:
         def find(content: StoredContent) -> str:
             return self._restore_tool(content, request.cancelled).path
 
-        return PostgresqlLoad(self._server, chain, request, find, silence_s)
+        return PostgresqlLoad(self._server, chain, request, find, silence_s, self._base_dir)
 
     def row_store(self) -> PostgresqlRows:
         """A reader of the database."""

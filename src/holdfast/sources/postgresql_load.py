@@ -32,7 +32,7 @@ from holdfast.sources.rows.postgresql_sink import PostgresqlSink
 from holdfast.sources.rows.postgresql_store import PostgresqlRows
 from holdfast.sources.server_address import parse_url
 from holdfast.sources.server_load import blocks_of, checked_chain, compare_rows
-from holdfast.sources.server_tables import bring_over, parse_choices
+from holdfast.sources.server_tables import bring_over, kept_in, parse_choices, undo_tables
 
 if TYPE_CHECKING:
     from holdfast.sources.postgresql_server import Connection
@@ -55,6 +55,7 @@ class PostgresqlLoad:
     Args:
         server: the source's own database.
         find_restore: finds `pg_restore` for an archive. Raises `ToolMissing` or `ToolVersionMismatch`.
+        base_dir: of the application; tables that are replaced one by one are kept below it.
     """
 
     def __init__(
@@ -64,12 +65,14 @@ class PostgresqlLoad:
         request: LoadRequest,
         find_restore: FindTool,
         silence_s: float,
+        base_dir: Path,
     ) -> None:
         self._own = server
         self._chain = chain
         self._request = request
         self._find = find_restore
         self._silence_s = silence_s
+        self._kept_in = kept_in(base_dir, request.stamp) if request.safety_copy else None
         self._server = server if request.destination is None else destination_server(request.destination, server)
         checked_chain(chain, "postgresql", self._server.location)
         self._name = self._server.address.database
@@ -79,7 +82,11 @@ class PostgresqlLoad:
         with Databases(self._server) as databases:
             exists = databases.exists(self._name)
             if self._request.tables:
-                return LoadPlan(destination=self._server.location, replaces=self._request.tables)
+                return LoadPlan(
+                    destination=self._server.location,
+                    replaces=self._request.tables,
+                    safety_copies=() if self._kept_in is None else (str(self._kept_in),),
+                )
             self._refuse_full(databases, exists=exists)
             in_place = exists and self._request.destination is None
             kept = databases.free_name(self._name, "before_restore", self._request.stamp)
@@ -196,10 +203,15 @@ class PostgresqlLoad:
                 self._load_rows(scratch, frozenset(choice.table for choice in choices))
             store = PostgresqlRows(lambda: self._server.plain(scratch), self._server.location, self._server.source)
             with store, self._sink(self._name) as sink:
-                counts = bring_over(store, sink, choices, self._request.cancelled)
+                brought = bring_over(store, sink, choices, self._request.cancelled, self._kept_in)
         databases.drop(scratch)
-        checks = (f"rows of the chosen tables counted (tables: {len(counts)})",)
-        return LoadReport(destination=self._server.location, rows=counts, checks=checks)
+        return LoadReport(
+            destination=self._server.location,
+            safety_copies=brought.safety_copies,
+            undo="" if self._kept_in is None else undo_tables(self._kept_in),
+            rows=brought.rows,
+            checks=(f"rows of the chosen tables counted (tables: {len(brought.rows)})",),
+        )
 
     def _load_rows(self, database: str, names: frozenset[str]) -> None:
         content = self._chain[0]

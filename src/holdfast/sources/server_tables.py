@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import count
+from pathlib import Path
 from typing import NamedTuple
 
 from holdfast.errors import LoadFailed, RestoreMismatch, RestoreRefused, UnknownName
 from holdfast.sources.rows.apply import written_rows
 from holdfast.sources.rows.cells import Row
 from holdfast.sources.rows.order import parents_first
-from holdfast.sources.rows.store import RowSink, RowStore, TableInfo
+from holdfast.sources.rows.store import ForeignKey, RowSink, RowStore, TableInfo
+from holdfast.sources.tables_safety import keep_tables
 
 
 class Choice(NamedTuple):
@@ -41,26 +44,43 @@ def parse_choices(texts: Sequence[str], known: Mapping[str, object]) -> list[Cho
     return choices
 
 
+class Brought(NamedTuple):
+    """Rows that were brought over, by table, and the files that hold the tables as they were."""
+
+    rows: dict[str, int]
+    safety_copies: tuple[str, ...]
+
+
 def bring_over(
-    store: RowStore, sink: RowSink, choices: Sequence[Choice], cancelled: Callable[[], None]
-) -> dict[str, int]:
+    store: RowStore,
+    sink: RowSink,
+    choices: Sequence[Choice],
+    cancelled: Callable[[], None],
+    keep_in: Path | None = None,
+) -> Brought:
     """Replaces tables or rows of `sink` by those of `store`, parents first, and commits.
 
-    Returns:
-        Rows of each table that was written to, afterwards.
+    Args:
+        keep_in: a folder to make and to keep the tables in as they are now, one JSON file each; None not to.
 
     Raises:
         UnknownName: a table or column is not there.
         LoadFailed: tables differ, or the server does not take the rows; nothing was changed.
-        RestoreRefused: rows would refer to rows that do not exist; nothing was changed.
+        RestoreRefused: the backup has no such row, or rows would refer to rows that do not exist; nothing was changed.
     """
     ours = {table.name: table for table in store.tables()}
     theirs = {table.name: table for table in sink.tables()}
     for choice in choices:
         _compare(choice, ours, theirs, sink.location)
+        if choice.values and not store.count(ours[choice.table], _condition(store.database, choice)):
+            reason = f"the backup has no such row of table {choice.table}"
+            raise RestoreRefused(destination=sink.location, reason=reason)
     wanted = {choice.table for choice in choices}
     touched = [table for table in parents_first(theirs.values()) if table.name in wanted]
+    keys = list(_keys_around(wanted, theirs))
     sink.begin(touched)
+    before = [sink.orphans(child, key) for child, key in keys]
+    kept = () if keep_in is None else keep_tables(sink, touched, keep_in, cancelled)
     for table in reversed(touched):
         _delete(store, sink, table, [choice for choice in choices if choice.table == table.name])
     for table in touched:
@@ -70,9 +90,22 @@ def bring_over(
                 sink.insert(table, table.written_names, written_rows(ours[table.name], rows, cancelled))
         sink.raise_counter(table, store.counter(ours[table.name]))
     _prove(store, sink, choices, theirs)
-    counts = {table.name: sink.count(table) for table in touched}
+    _refuse_orphans(sink, keys, before)
+    counts = {table.name: sink.count(table, _any_of(store.database, table, choices)) for table in touched}
     sink.commit()
-    return counts
+    return Brought(counts, kept)
+
+
+def kept_in(base_dir: Path, stamp: str) -> Path:
+    """A folder of ours that is not there yet, for tables of a server as they are before a restore."""
+    plain = base_dir / ".holdfast" / f"before-restore-{stamp}"
+    numbered = (plain.with_name(f"{plain.name}_{number}") for number in count(2))
+    return plain if not plain.exists() else next(path for path in numbered if not path.exists())
+
+
+def undo_tables(folder: Path) -> str:
+    """What a person is told about the way back."""
+    return f"the tables as they were are in {folder}, one JSON file for each"
 
 
 def _compare(choice: Choice, ours: Mapping[str, TableInfo], theirs: Mapping[str, TableInfo], destination: str) -> None:
@@ -111,12 +144,29 @@ def _prove(store: RowStore, sink: RowSink, choices: Sequence[Choice], theirs: Ma
         if expected != found:
             reason = f"table {choice.table} would have {found} of the chosen rows instead of {expected}"
             raise RestoreMismatch(destination=sink.location, reason=reason)
-    wanted = {choice.table for choice in choices}
+
+
+def _keys_around(wanted: Collection[str], theirs: Mapping[str, TableInfo]) -> Iterator[tuple[TableInfo, ForeignKey]]:
+    """Foreign keys of the chosen tables and to them."""
     for child in theirs.values():
         for key in child.foreign_keys:
-            if (child.name in wanted or key.parent in wanted) and sink.orphans(child, key):
-                reason = f"rows of table {child.name} would refer to rows of {key.parent} that do not exist"
-                raise RestoreRefused(destination=sink.location, reason=reason)
+            if child.name in wanted or key.parent in wanted:
+                yield child, key
+
+
+def _refuse_orphans(sink: RowSink, keys: Sequence[tuple[TableInfo, ForeignKey]], before: Sequence[int]) -> None:
+    """What was torn already is not the fault of these rows, and no reason to keep them out."""
+    for (child, key), lost in zip(keys, before, strict=True):
+        now = sink.orphans(child, key)
+        if now > lost:
+            reason = f"{now - lost} rows of table {child.name} would refer to rows of {key.parent} that do not exist"
+            raise RestoreRefused(destination=sink.location, reason=reason)
+
+
+def _any_of(database: str, table: TableInfo, choices: Sequence[Choice]) -> str:
+    """The condition of all rows of a table that are chosen; empty for the whole table."""
+    conditions = [_condition(database, choice) for choice in choices if choice.table == table.name]
+    return "" if "" in conditions else " OR ".join(f"({condition})" for condition in conditions)
 
 
 def _condition(database: str, choice: Choice) -> str:

@@ -48,7 +48,7 @@ def load_tables(
     try:
         with SqliteRows(staged.path, source) as store, SqliteSink(path, source, options.busy_timeout_s) as sink:
             choices = parse_choices(request.tables, {table.name: table for table in store.tables()})
-            rows = bring_over(store, sink, choices, request.cancelled)
+            rows = bring_over(store, sink, choices, request.cancelled).rows
     except BaseException:
         # SAFETY: the transaction was undone, so the copy is one of what is there.
         if copy is not None:

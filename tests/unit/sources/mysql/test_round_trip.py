@@ -353,7 +353,11 @@ def test_one_table(server: DatabaseServer, rich: str, source: Make, image: Image
     request = replace(load_request(tmp_path / "s"), tables=("orders", "measured"))
     assert source(rich).load([content], request).rows == {"measured": 100, "orders": 1000}
     assert run_sql(server, rich, "SELECT name FROM people WHERE id = 7") == [("kept as it is",)]
-    assert source(rich).load([content], replace(request, tables=("people:id=7",))).rows == {"people": 500}
+    report = source(rich).load([content], replace(request, tables=("people:id=7",)))
+    assert report.rows == {"people": 1}
+    (kept,) = map(Path, report.safety_copies)
+    assert "kept as it is" in kept.read_text()
+    assert str(kept.parent) in report.undo
     assert image(rich) == before
     assert schemas(server) == names
     with pytest.raises(UnknownName, match="no table named none"):

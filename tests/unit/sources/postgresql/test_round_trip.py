@@ -326,7 +326,16 @@ def test_one_table(server: DatabaseServer, rich: str, source: Make, image: Image
     assert report.rows == {"orders": 1000, "side.measured": 100}
     assert run_sql(server, rich, "SELECT name FROM people WHERE id = 7") == [("kept as it is",)]
     request = replace(load_request(tmp_path / "s"), tables=("people:id=7",))
+    planned = source(rich).plan([content], request).safety_copies
     report = source(rich).load([content], request)
+    assert report.rows == {"people": 1}
+    (kept,) = map(Path, report.safety_copies)
+    assert (str(kept.parent),) == planned
+    assert "kept as it is" in kept.read_text()
+    assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert str(kept.parent) in report.undo
+    with pytest.raises(RestoreRefused, match="no such row"):
+        source(rich).load([content], replace(request, tables=("people:id=999999",)))
     assert sorted(image(rich).splitlines()) == sorted(before.splitlines())
     assert databases(server) == names
     with pytest.raises(UnknownName, match="no table named none"):

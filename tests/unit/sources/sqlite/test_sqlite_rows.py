@@ -124,6 +124,7 @@ def test_chosen_rows_go_into_a_database_in_use(tmp_path: Path) -> None:
         request = replace(load_request(tmp_path / "load"), tables=("comments:id=5",))
         assert source(path).plan([content], request).safety_copies == (f"{path}.before-restore-{STAMP}",)
         report = source(path).load([content], request)
+        assert report.rows == {"comments": 1}
         ids = [row[0] for row in state_of(path)["comments"]]
         assert (5 in ids, 6 in ids) == (True, False)
         request = replace(load_request(tmp_path / "load"), tables=("comments",), safety_copy=False)
@@ -134,6 +135,30 @@ def test_chosen_rows_go_into_a_database_in_use(tmp_path: Path) -> None:
     assert (len(after["log"]), len(before["log"])) == (41, 40)
     with closing(sqlite3.connect(report.safety_copies[0])) as kept:
         assert kept.execute("SELECT count(*) FROM comments").fetchone() == (38,)
+
+
+def test_rows_that_the_backup_does_not_have_are_no_success(tmp_path: Path) -> None:
+    path = tmp_path / "app.db"
+    make(path).close()
+    content = backup(path, tmp_path, 0, Form.NATIVE)
+    for nothing in ("comments:id=5 or 1=1", "comments:id=987654"):
+        with pytest.raises(RestoreRefused, match="no such row of table comments"):
+            source(path).load([content], replace(load_request(tmp_path / "load"), tables=(nothing,)))
+    assert not list(tmp_path.glob("*before-restore*"))
+
+
+def test_rows_that_were_torn_before_keep_nothing_else_out(tmp_path: Path) -> None:
+    path = tmp_path / "app.db"
+    with closing(make(path)) as database:
+        content = backup(path, tmp_path, 0, Form.NATIVE)
+        row, user = database.execute("SELECT id, user FROM comments WHERE user IS NOT NULL LIMIT 1").fetchone()
+        database.execute("PRAGMA foreign_keys = OFF")
+        database.execute("DELETE FROM users WHERE id <> ?", [user])
+        database.execute("DELETE FROM comments WHERE id = ?", [row])
+        database.commit()
+        request = replace(load_request(tmp_path / "load"), tables=(f"comments:id={row}",))
+        assert source(path).load([content], request).rows == {"comments": 1}
+        assert database.execute("SELECT count(*) FROM comments WHERE id = ?", [row]).fetchone() == (1,)
 
 
 def test_rows_without_their_parents_are_refused(tmp_path: Path) -> None:
