@@ -82,7 +82,10 @@ _WORDS = (
     (Kind.SKIPPED, rb"ALTER DATABASE `(?:[^`]|``)+` CHARACTER SET \w+ COLLATE \w+\Z()"),
     (Kind.SKIPPED, rb"(?:COMMIT|START TRANSACTION|SET AUTOCOMMIT ?= ?\d|EXECUTE s|DEALLOCATE PREPARE s)\Z()"),
     (Kind.SKIPPED, rb"(?:SELECT COUNT\(\*\) INTO @is_rocksdb_supported |PREPARE s FROM @)()"),
-    (Kind.STRANGE, rb"SET (?:.*[^A-Z_@]|@@)?(?:GLOBAL|PERSIST|PERSIST_ONLY|PASSWORD|ROLE|STATEMENT|RESOURCE)\b()"),
+    (
+        Kind.STRANGE,
+        rb"SET (?:.*[^A-Z0-9_.@`]|(?:.*[^A-Z0-9_`])?@@)?(?:GLOBAL|PERSIST(?:_ONLY)?|PASSWORD|ROLE|STATEMENT|RESOURCE)\b()",
+    ),
     (Kind.SESSION, rb"SET ()[@\w]"),
     (
         Kind.SESSION,

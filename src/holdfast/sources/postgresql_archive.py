@@ -25,6 +25,7 @@ _MAX_ENTRIES = 10_000_000
 _BLOCK_DATA = 1
 _BLOCK_LARGE_OBJECTS = 3
 _COPY_END = b"\n\\.\n\n\n"
+_TAIL_BYTES = len(_COPY_END)
 _MINOR = range(12, 17)
 _LENGTH = struct.Struct("<BI")
 
@@ -176,21 +177,23 @@ class ArchiveJudge:
     def _take_whole_pieces(self) -> None:
         """Goes over the pieces that are wholly in the buffer: mostly a row each, so this loop is what costs time."""
         buffer, at, end = self._buffer, self._at, len(self._buffer)
-        before = last = at
-        lines = 0
+        tail, long_end, lines = self._tail, 0, 0
         while at + 5 <= end:
             sign, length = _LENGTH.unpack_from(buffer, at)
             after = at + 5 + length
             if sign or not length or after > end:
                 break
             lines += buffer.count(b"\n", at + 5, after)
-            before, last, at = last, at, after
-        if at > self._at:
-            # The last two pieces hold the last six bytes: nobody writes two pieces in a row that are shorter.
-            ends = bytes(buffer[max(before + 5, last - 6) : last]) + bytes(buffer[max(last + 5, at - 6) : at])
-            self._tail = (self._tail + ends)[-6:]
-            self._lines += lines
-            self._at = at
+            if length >= _TAIL_BYTES:
+                long_end = after
+            else:
+                tail = bytes(buffer[long_end - _TAIL_BYTES : long_end]) if long_end else tail
+                tail = (tail + bytes(buffer[at + 5 : after]))[-_TAIL_BYTES:]
+                long_end = 0
+            at = after
+        self._tail = bytes(buffer[long_end - _TAIL_BYTES : long_end]) if long_end else tail
+        self._lines += lines
+        self._at = at
 
     def _take(self, length: int) -> Reading:
         while length:
@@ -198,7 +201,7 @@ class ArchiveJudge:
             at = self._at
             after = min(at + length, len(self._buffer))
             self._lines += self._buffer.count(b"\n", at, after)
-            self._tail = (self._tail + bytes(self._buffer[max(at, after - 6) : after]))[-6:]
+            self._tail = (self._tail + bytes(self._buffer[max(at, after - _TAIL_BYTES) : after]))[-_TAIL_BYTES:]
             length -= after - at
             self._at = after
 

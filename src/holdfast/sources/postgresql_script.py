@@ -19,11 +19,12 @@ _TOKEN = re.compile(
   | (?P<block>/\*)
   | (?P<string>[eE]'(?:[^'\\]++|\\.|'')*+' | '(?:[^']++|'')*+' | "(?:[^"]++|"")*+")
   | (?P<dollar>\$(?:[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*+)?\$)
-  | (?P<word>[A-Za-z_\x80-\xff][A-Za-z0-9_$\x80-\xff]*+)
+  | (?P<word>(?![eE]')[A-Za-z_\x80-\xff][A-Za-z0-9_$\x80-\xff]*+)
   | (?P<end>;)
   | (?P<bracket>[()])
   | (?P<meta>\\[^\n]*+\n?)
-  | (?P<other>[^'"\\$;()\-/A-Za-z_\x80-\xff \t\r\n\f\v]++ | [\-/$])
+  | (?P<other>[^'"\\$;()\-/A-Za-z_\x80-\xff \t\r\n\f\v]++ | [\-/]
+      | \$(?!(?:[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*+)?\Z))
     """,
     re.VERBOSE | re.DOTALL,
 )
