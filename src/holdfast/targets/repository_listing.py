@@ -99,8 +99,8 @@ class Listing:
         self._access = access
         self._app = app
         self._cache = cache
-        # Snapshots never change; None for one that cannot be read.
-        self._loaded: dict[bytes, Snapshot | None] = {}
+        # Snapshots never change.
+        self._loaded: dict[bytes, Snapshot] = {}
 
     def snapshots(self) -> list[Snapshot]:
         """Snapshots that are tagged as backups of the application, newest first."""
@@ -109,8 +109,10 @@ class Listing:
         names = list(repository.names(FileKind.SNAPSHOT))
         missing = [SnapshotId(name) for name in names if name not in self._loaded]
         with ThreadPoolExecutor(max(1, min(_THREADS_MAX, repository.backend.connections))) as threads:
-            self._loaded.update(zip(missing, threads.map(partial(_load, repository), missing), strict=True))
-        found = [one for name in names if (one := self._loaded[name]) is not None and tag in one.tags]
+            fresh = [one for one in threads.map(partial(_load, repository), missing) if one is not None]
+        known = self._loaded | {one.id: one for one in fresh if one.id is not None}
+        self._loaded = {name: known[name] for name in names if name in known}
+        found = [one for one in self._loaded.values() if tag in one.tags]
         return sorted(found, key=lambda one: (one.time.ns, one.id or b""), reverse=True)
 
     def backups(self) -> dict[str, Found]:

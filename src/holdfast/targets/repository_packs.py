@@ -37,7 +37,7 @@ class NeededPacks:
         self._on_damage = on_damage
         self._on_read = on_read
         self._waiting: dict[PackId, dict[BlobId, str]] = {}
-        self._count = 0
+        self._count = self._size = 0
         self._packs: set[PackId] = set()
         self._mutex = threading.Lock()
 
@@ -64,14 +64,16 @@ class NeededPacks:
                 self._packs.add(place.pack)
                 if read and self._waiting.setdefault(place.pack, {}).setdefault(blob_id, shown) is shown:
                     self._count += 1
+                    self._size += place.plain_length
         if self._count >= _GATHERED_MAX:
             self.read()
         return size
 
     def read(self) -> None:
         """Reads what waits. Raises `BackendUnavailable`."""
-        waiting, self._waiting, self._count = self._waiting, {}, 0
-        in_parallel(self._reader.repository, lambda item: self._read_blobs(*item), list(waiting.items()))
+        waiting, average = list(self._waiting.items()), self._size // max(1, self._count)
+        self._waiting, self._count, self._size = {}, 0, 0
+        in_parallel(self._reader.repository, lambda item: self._read_blobs(*item), waiting, blob_bytes=average)
 
     def _read_blobs(self, pack_id: PackId, wanted: dict[BlobId, str]) -> None:
         pack = self._reader.index.pack(pack_id)
