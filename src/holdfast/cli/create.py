@@ -50,6 +50,8 @@ def command(
             sources=sources,
             targets=targets,
             since=None if since is None else parse_moment(since, context.now(), zone),
+            # The first one of a schedule must not fail for want of a full one; who names a moment means it.
+            fallback=since is None,
             dry_run=dry_run,
         )
         report = create_backup(context, request)
@@ -86,7 +88,7 @@ def _print(session: AppSession, report: CreateReport) -> None:
             print_retention(printer, result.target, result.plan, dry_run=False)
         elif result.removed:
             printer.note("{target}: removed {backups}", target=result.target, backups=", ".join(result.removed))
-    printer.say(
+    printer.note(
         "Backup {backup} was made in {duration}.",
         backup=report.backup_id,
         duration=values.duration(sum(report.seconds.values())),

@@ -67,6 +67,14 @@ def lock_holder(context: AppContext) -> str:
     return ""
 
 
+def make_folders(folder: Path) -> None:
+    """Makes a folder and those above it for us alone: left alone, `mkdir` gives parents what the umask allows."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(one, 0o700)
+
+
 def private_directory(path: Path) -> Path:
     """Makes a directory of mode 0700, and refuses one that somebody else could change under our hands.
 
@@ -75,7 +83,7 @@ def private_directory(path: Path) -> Path:
     """
     try:
         with contextlib.suppress(FileExistsError):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(path.parent)
             os.mkdir(path, 0o700)
         status = os.stat(path)
     except OSError as error:
@@ -83,7 +91,11 @@ def private_directory(path: Path) -> Path:
     if not stat.S_ISDIR(status.st_mode):
         raise TargetError(detail=f"the state directory {path} is not a directory")
     # SAFETY: whoever can write here could put another lock, journal or dump in the place of ours.
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or status.st_uid not in (host.user_id(), 0):
+    if status.st_uid not in (host.user_id(), 0):
+        raise TargetError(
+            detail=f"the state directory {path} belongs to another user: run this as user {status.st_uid}"
+        )
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise TargetError(detail=f"others than its owner may write to the state directory {path}: run chmod 700 on it")
     return path
 

@@ -15,6 +15,7 @@ from holdfast.errors import HoldfastError, InternalError, Interrupted
 from holdfast.model.component import Problem
 from holdfast.model.event import Event, Warned
 from holdfast.operations.context import AppContext
+from holdfast.operations.lock import make_folders
 
 INFO = "INFO"
 WARNING = "WARNING"
@@ -37,7 +38,7 @@ def write(context: AppContext, level: str, text: str) -> None:
     data = line(context.clock.now().at(), level, text).encode()
     for path in context.log_paths:
         try:
-            os.makedirs(path.parent, mode=0o700, exist_ok=True)
+            make_folders(path.parent)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(path, flags, 0o600)
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import shlex
 from itertools import count
 from pathlib import Path
 
@@ -91,6 +92,15 @@ def safety_name(path: Path, stamp: str) -> Path:
     ending = f".before-restore-{stamp}"
     stem = os.fsencode(path.name)[: NAME_BYTES_MAX - len(ending) - _NUMBER_BYTES]
     return _free(path.with_name(os.fsdecode(stem) + ending))
+
+
+def shell_word(path: Path) -> str:
+    """A path as a person types it in any shell: what cannot be shown on one line is given by its numbers."""
+    text = os.fspath(path)
+    if text.isprintable():
+        return shlex.quote(text)
+    numbers = "".join(f"\\{byte:04o}" for byte in os.fsencode(text))
+    return f"\"$(printf '%b' '{numbers}')\""
 
 
 def inner_safety_name(folder: Path, stamp: str) -> Path:

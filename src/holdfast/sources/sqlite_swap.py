@@ -9,14 +9,13 @@ comes in between: see `replace`.
 from __future__ import annotations
 
 import os
-import shlex
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from holdfast.errors import DestinationBusy, RestoreError
-from holdfast.sources.place_rename import rename_new, safety_name, sync_directory, sync_file
+from holdfast.sources.place_rename import rename_new, safety_name, shell_word, sync_directory, sync_file
 from holdfast.sources.sqlite_opening import closing, connect, is_busy, is_damage, patiently
 from holdfast.sources.sqlite_place import side_files, users_of
 
@@ -200,6 +199,6 @@ def undo_of(path: Path, copies: list[Path]) -> str:
     main = next((copy for copy in copies if not copy.name.endswith(("-wal", "-shm", "-journal"))), None)
     if main is None:
         return ""
-    sides = " ".join(shlex.quote(f"{path}{ending}") for ending in ("-wal", "-shm", "-journal"))
-    moves = [f"mv {shlex.quote(str(copy))} {shlex.quote(str(path) + str(copy)[len(str(main)) :])}" for copy in copies]
+    sides = " ".join(shell_word(Path(f"{path}{ending}")) for ending in ("-wal", "-shm", "-journal"))
+    moves = [f"mv {shell_word(copy)} {shell_word(Path(str(path) + str(copy)[len(str(main)) :]))}" for copy in copies]
     return f"rm -f {sides} && " + " && ".join(moves)

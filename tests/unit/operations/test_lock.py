@@ -110,3 +110,14 @@ def test_two_applications_do_not_lock_each_other(make_app: Callable[..., App], t
     one, other = make_app(), App(tmp_path / "other")
     with run_lock(one.context):
         assert other.create().failure is None
+
+
+def test_folders_above_the_state_directory_are_private_whatever_the_umask(tmp_path: Path) -> None:
+    app = App(tmp_path / "deep" / "deeper" / "state")
+    before = os.umask(0)
+    try:
+        app.create()
+    finally:
+        os.umask(before)
+    modes = [folder.stat().st_mode & 0o777 for folder in (tmp_path / "deep", tmp_path / "deep" / "deeper")]
+    assert modes == [0o700, 0o700]

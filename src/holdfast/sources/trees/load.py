@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from holdfast.policy.patterns import Excludes
 from holdfast.protocols import Entry, LoadPlan, LoadReport, LoadRequest, StoredContent
 from holdfast.repository.restore.metadata import Rights, apply, metadata_of
 from holdfast.repository.restore.safe_fs import restore_error
-from holdfast.sources.place_rename import inner_safety_name, safety_name, sync_directory
+from holdfast.sources.place_rename import inner_safety_name, safety_name, shell_word, sync_directory
 from holdfast.sources.trees.chain import spoiled_in, tree_entries
 from holdfast.sources.trees.places import Place, places_elsewhere, places_in_place, protected_paths
 from holdfast.sources.trees.stage import Stage
@@ -276,7 +275,7 @@ def _undo(copies: list[tuple[Path, Path]]) -> str:
     """Commands that bring the former state back."""
     commands: list[str] = []
     for path, copy in copies:
-        quoted, kept = shlex.quote(str(path)), shlex.quote(str(copy))
+        quoted, kept = shell_word(path), shell_word(copy)
         if copy.parent == path.parent:
             commands.append(f"rm -rf {quoted} && mv {kept} {quoted}")
         else:

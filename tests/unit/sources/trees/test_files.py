@@ -111,6 +111,18 @@ def test_in_place_with_safety_copy_and_undo(tmp_path: Path) -> None:
     assert tree_of(app) == {"other": "stays", "storage/kept": "new", "storage/added": "later"}
 
 
+def test_the_way_back_of_a_name_that_no_terminal_shows(tmp_path: Path) -> None:
+    app = tmp_path / "two\nlines 100% of\t'it' \\ \u00fc"
+    write(app / "storage" / "kept", "old")
+    source = files(app, "storage")
+    content = dumped(source, tmp_path / "scratch")
+    write(app / "storage" / "kept", "new")
+    report = source.load([content], load_request(tmp_path / "scratch"))
+    assert report.undo.isprintable()
+    subprocess.run(["sh", "-c", report.undo], check=True)
+    assert tree_of(app) == {"storage/kept": "new"}
+
+
 def test_without_safety_copy(tmp_path: Path) -> None:
     write(tmp_path / "storage" / "a", "old")
     source = files(tmp_path, "storage")
