@@ -39,6 +39,8 @@ def plan_restore(context: AppContext, request: RestoreRequest) -> RestorePlan:
         named, problems = _latest(request, found, unreachable)
     else:
         named, problems = named_backup(request.what, targets, found, unreachable), []
+    if not (request.only or named.components or request.tables or request.paths):
+        problems = [*problems, *_left_out(context, named.backup_id, found)]
     only = request.only or named.components
     request = msgspec.structs.replace(request, what=named.backup_id, only=only)
     copies = nearest_first(copies_of(found, named.backup_id), context.targets)
@@ -76,6 +78,20 @@ def _latest(
     if error is not None:
         raise error
     raise BackupNotFound(backup=LATEST, target=", ".join(found) or "any target")
+
+
+def _left_out(context: AppContext, backup_id: str, found: dict[str, list[StoredBackup]]) -> list[Problem]:
+    """Who asks for everything should know that the backup is one of the database alone, and where the rest is."""
+    everything = [stored for backups in found.values() for stored in backups]
+    held = {name for stored in everything if stored.backup_id == backup_id for name in stored.manifest.components}
+    problems: list[Problem] = []
+    for name in context.sources:
+        others = [stored for stored in everything if name in stored.manifest.components]
+        if name not in held and others:
+            newest = max(others, key=lambda stored: (stored.manifest.created_at, stored.backup_id)).backup_id
+            detail = f"it is not in this backup; the newest that holds it is {newest}"
+            problems.append(Problem(code="not-in-backup", subject=name, detail=detail))
+    return problems
 
 
 def _unasked(copy: CopyReport) -> Problem:

@@ -108,6 +108,16 @@ def test_latest_is_the_newest_that_has_what_is_asked_for(app: App) -> None:
     assert plan_restore(app.context, RestoreRequest(only=("storage",))).backup.backup_id == full.backup_id
 
 
+def test_what_a_backup_of_a_part_leaves_out_is_named_with_where_it_is(app: App) -> None:
+    whole = app.create().backup_id
+    app.create(type=BackupType.DATABASE)
+    [problem] = plan_restore(app.context, RestoreRequest()).problems
+    assert (problem.code, problem.subject) == ("not-in-backup", "storage")
+    assert whole in problem.detail
+    assert not plan_restore(app.context, RestoreRequest(what=whole)).problems
+    assert not plan_restore(app.context, RestoreRequest(only=("database",))).problems
+
+
 def test_one_component_alone(app: App) -> None:
     app.create()
     before = ruin(app)
