@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from holdfast.archive.catalog import Listed
 from holdfast.archive.content import Shelf, stored_content
 from holdfast.archive.digest import ContentDigest
@@ -14,6 +12,7 @@ from holdfast.model.component import Component, Problem
 from holdfast.model.event import Listener, Progress, Warned
 from holdfast.model.node import NodeType
 from holdfast.protocols.content import Entry, StoredContent
+from holdfast.runtime.side_hash import SideHash
 
 _STEP_BYTES = 1024 * 1024
 
@@ -151,13 +150,13 @@ def _read(content: StoredContent) -> tuple[int, int, str]:
 
 
 def _hashed(entry: Entry) -> tuple[bytes, int]:
-    digest, size_bytes = hashlib.sha256(), 0
+    digest = SideHash()
     if entry.open is not None:
         reader = entry.open()
         try:
             while block := reader.read(_STEP_BYTES):
                 digest.update(block)
-                size_bytes += len(block)
         finally:
+            digest.close()
             reader.close()
-    return digest.digest(), size_bytes
+    return digest.digest(), digest.size_bytes
