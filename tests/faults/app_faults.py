@@ -188,8 +188,11 @@ class FaultyApp:
         return found
 
     def require_whole(self) -> None:
-        """Every listed backup is read again."""
+        """Every listed backup has all its parts, and is read again."""
         with self.opened() as context:
+            for listed in list_backups(context, ListRequest()).backups:
+                for copy in listed.copies:
+                    assert copy.manifest.components.keys() == context.sources.keys(), copy
             report = verify_backups(context, VerifyRequest())
         assert report.failure is None, report
 
@@ -221,7 +224,8 @@ class FaultyApp:
         pending = [name for name in self.files() if "pending" in name or "tmp" in name or "partial" in name]
         scratch = self.folder / ".holdfast/scratch"
         pending += [str(path) for path in scratch.iterdir()] if scratch.is_dir() else []
-        return pending + [str(path) for path in self.folder.rglob(".holdfast-*")]
+        beside = [str(path) for path in self.folder.rglob(".holdfast-*") if "-before-restore-" not in path.name]
+        return pending + beside
 
 
 Breaker = Callable[[FaultyApp], AbstractContextManager[None]]

@@ -1,0 +1,98 @@
+"""System calls that fail: a backup that was made is whole, an application is old or new, and every error has a name."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from faults.app_faults import Done, FaultyApp
+from faults.app_kills import Point, create_again, parts_of, require_tidy, restore_again, with_error
+from faults.test_kill_app import COMMANDS, Command, Trials
+
+POINTS = 8
+ERRORS = {
+    "write": ("ENOSPC", "EIO"),
+    "pwrite64": ("ENOSPC", "EIO"),
+    "fsync": ("EIO", "ENOSPC"),
+    "fdatasync": ("EIO",),
+    "rename": ("ENOSPC", "EIO"),
+    "renameat2": ("EIO",),
+    "link": ("ENOSPC", "EMLINK"),
+    "mkdir": ("ENOSPC",),
+    "ftruncate": ("EIO",),
+    "unlink": ("EIO",),
+}
+CREATE, RESTORE, _ = COMMANDS
+
+
+class Failing(Trials):
+    """Copies of an application on which a command meets an error."""
+
+    def meet(self, point: Point, error: str, *, lasting: bool) -> None:
+        trial = self._app.copy(self._home / "trial")
+        words = f"{point.call} number {point.number} fails with {error}{' from then on' if lasting else ''}"
+        print(f"{self._command.name}: {words}")
+        done = with_error(trial, (*self.arguments, "--json"), point, error, lasting=lasting)
+        print(done.err[-1500:])
+        # When nothing can be written any more, nothing can be said either.
+        require_named(done, mute=lasting and point.call == "write")
+        if self._command is CREATE:
+            self._after_create(trial, done)
+        else:
+            self._after_restore(trial, done)
+        require_tidy(trial)
+        shutil.rmtree(trial.folder)
+
+    def _after_create(self, app: FaultyApp, done: Done) -> None:
+        assert parts_of(app) == self.before.live
+        ids = app.ids()
+        if done.status == 0:
+            (backup_id,) = {newest for newest, *_ in ids.values()}
+            assert backup_id not in self.before.ids["local"], "success, and no backup"
+        else:
+            for target, former in self.before.ids.items():
+                new = set(ids[target]) - set(former)
+                retained = former if done.status != 3 and not new else former[:1]
+                assert set(ids[target]) >= set(retained), "a backup is gone after a run that failed"
+        app.require_whole()
+        create_again(app)
+
+    def _after_restore(self, app: FaultyApp, done: Done) -> None:
+        found = parts_of(app)
+        for part, content in found.items():
+            assert content in (self.before.live[part], self.before.stored[part]), f"{part} is neither old nor new"
+        if done.status == 0:
+            assert found == self.before.stored, "success, and not restored"
+        restore_again(app, self.before.newest)
+        assert parts_of(app) == self.before.stored
+        assert app.ids() == self.before.ids
+
+
+def require_named(done: Done, *, mute: bool) -> None:
+    """Success, or an error that has a name."""
+    assert "Traceback" not in done.out + done.err
+    if done.status and not mute:
+        error = done.error()
+        assert error["code"] != "internal-error", error
+        assert error["exit_code"] == done.status
+
+
+commands = pytest.mark.parametrize("command", [CREATE, RESTORE], ids=["create", "restore"])
+
+
+@commands
+def test_some_system_calls_fail(tmp_path: Path, rng: random.Random, command: Command) -> None:
+    trials = Failing(tmp_path, command)
+    for point in rng.sample(trials.points(tuple(ERRORS)), POINTS):
+        trials.meet(point, rng.choice(ERRORS[point.call]), lasting=rng.random() < 0.5)
+
+
+@pytest.mark.deep
+@commands
+def test_every_system_call_fails(tmp_path: Path, rng: random.Random, command: Command) -> None:
+    trials = Failing(tmp_path, command)
+    for point in trials.points(tuple(ERRORS)):
+        trials.meet(point, rng.choice(ERRORS[point.call]), lasting=rng.random() < 0.5)
