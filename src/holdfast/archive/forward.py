@@ -38,8 +38,7 @@ class ForwardStream:
             self._fill(size)
         found = self._buffer[self._at : self._at + size]
         self._at += len(found)
-        if found:
-            self.last = found
+        self.last = found
         return found
 
     def tell(self) -> int:

@@ -17,6 +17,7 @@ from holdfast.protocols.content import ContentReader, Entry
 
 _NS = 1_000_000_000
 _XATTR = "SCHILY.xattr."
+_END_BLOCK = bytes(512)
 _TYPES = {
     tarfile.REGTYPE: NodeType.FILE,
     tarfile.AREGTYPE: NodeType.FILE,
@@ -44,7 +45,7 @@ class _Tar(tarfile.TarFile):
             return super().next()
         except tarfile.ReadError:
             stream = cast(ForwardStream, self.fileobj)
-            if first and self.pax_headers and not stream.last.strip(b"\0"):
+            if first and self.pax_headers and stream.last == _END_BLOCK:
                 return None
             raise
 
@@ -105,7 +106,7 @@ class TarReader:
             except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
                 raise self._origin.damaged(f"it is no whole tar archive ({error})") from error
             self._lonely_root = _root(tar)
-            if stream.last.strip(b"\0") or not stream.last:
+            if stream.last != _END_BLOCK:
                 raise self._origin.damaged("it ends without the mark at the end of an archive, or a header is garbled")
             stream.drain()
         finally:

@@ -23,6 +23,8 @@ _STEP_BYTES = 256 * 1024
 _PROBE_BYTES = 4096
 _ITERATIONS = 10_000
 _DERIVATIONS = ("sha256", "pbkdf2", "md5")
+# What a single byte tells, as with GPG, would be told by chance too.
+_CERTAIN = frozenset({Kind.SQLITE, Kind.PGDUMP, Kind.SQL, Kind.JSON, Kind.TAR, Kind.ZIP, Kind.GZIP, Kind.ZSTD})
 
 
 class OpensslReader:
@@ -88,7 +90,7 @@ def _found(passphrase: Secret, head: bytes, origin: Origin) -> CipherContext:
     probe = probe[: len(probe) - len(probe) % _BLOCK]
     for derivation in _DERIVATIONS:
         material = _derived(passphrase.reveal(), salt, derivation)
-        if sniff(_decryptor(material).update(probe)) is not Kind.UNKNOWN:
+        if sniff(_decryptor(material).update(probe)) in _CERTAIN:
             return _decryptor(material)
     raise origin.undecipherable("the passphrase is another one, or it was encrypted in an unusual way")
 

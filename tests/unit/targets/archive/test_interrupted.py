@@ -188,6 +188,35 @@ def test_death_at_any_step_leaves_the_old_backup_and_the_next_run_succeeds(
         assert len(after.backups()) == 2
 
 
+class FailsThenDies(CountingDisk):
+    """A disk that is full at one step and gone some steps later."""
+
+    def __init__(self, full: int, dead: int) -> None:
+        super().__init__()
+        self._full, self._dead = full, dead
+
+    def _step(self) -> None:
+        self.steps += 1
+        if self.steps == self._full:
+            raise OSError(errno.ENOSPC, "full")
+        if self.steps >= self._dead:
+            raise Died
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_death_while_giving_up_lists_nothing_that_is_not_whole(tmp_path: Path, layout: str) -> None:
+    total = steps_of(tmp_path, layout)
+    for full in range(total - 8, total + 1):
+        for dead in range(full + 1, full + 12):
+            place = tmp_path / f"{full}-{dead}"
+            place.mkdir()
+            with contextlib.suppress(Died, BackendError):
+                run(opened(place, layout, FailsThenDies(full, dead)))
+            after = opened(place, layout)
+            for backup in after.backups():
+                assert after.verify(backup, ignore) == [], (full, dead)
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_death_while_removing_leaves_all_of_a_backup_or_nothing(tmp_path: Path, layout: str) -> None:
     for step in range(1, 60):
