@@ -25,10 +25,10 @@ from holdfast.model.key import KeyFile
 from holdfast.model.node import Node, NodeType
 from holdfast.model.pack import Pack
 from holdfast.protocols import CONFIG_HANDLE, Backend, FileKind, Handle, StoredObject
+from holdfast.repository import local_copies
 from holdfast.repository.backup.report import BackupOptions
 from holdfast.repository.backup.run import backup
 from holdfast.repository.check import documents
-from holdfast.repository.check import run as check_run
 from holdfast.repository.check.pack_source import MemorySource
 from holdfast.repository.index import Index
 from holdfast.repository.keys import add_key
@@ -271,7 +271,7 @@ def pack_under_another_name_found() -> bool:
 
 def names_not_checked() -> AbstractContextManager[None]:
     """The check believes that a document is the one its name promises."""
-    return standing_in(check_run, Repository=planted_bugs._Trusting)
+    return standing_in(local_copies, Repository=planted_bugs._Trusting)
 
 
 def key_names_not_checked() -> AbstractContextManager[None]:
