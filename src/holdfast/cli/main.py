@@ -65,6 +65,7 @@ def main(arguments: Sequence[str] | None = None, *, program: click.Command = hol
     Returns:
         The exit status.
     """
+    _replace_closed_streams()
     given = _unfolded(map(_without_marks, sys.argv[1:] if arguments is None else arguments))
     frame = foresee(given, os.environ)
     restore_handlers = install_signal_handlers(frame.cancel)
@@ -78,6 +79,13 @@ def main(arguments: Sequence[str] | None = None, *, program: click.Command = hol
     finally:
         restore_handlers()
     return status
+
+
+def _replace_closed_streams() -> None:
+    """Whoever starts us without output wants none. Files that are opened later must not get its number either."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
 
 
 def _unfolded(arguments: Iterable[str]) -> list[str]:

@@ -45,6 +45,10 @@ def source_error(error: sqlite3.Error, source: str, path: Path, waited_s: float)
         return SourceDamaged(source=source, reason=f"{path} is encrypted or no SQLite database")
     if is_damage(error):
         return SourceDamaged(source=source, reason=f"{path}: {error}")
+    if error_code(error) == sqlite3.SQLITE_READONLY:
+        # COMPAT(sqlite3): a database in WAL mode is only read with files beside it, which the reader makes.
+        reason = "it is in WAL mode, and this user may not write to its folder while nobody else has it open"
+        return SourceError(path=str(path), reason=reason)
     return SourceError(path=str(path), reason=str(error))
 
 

@@ -169,6 +169,16 @@ def test_a_closed_pipe_is_no_complaint() -> None:
         assert process.wait(30) == 128 + signal.SIGPIPE
 
 
+def test_closed_output_is_no_complaint() -> None:
+    command = [sys.executable, "-m", "holdfast", "--version"]
+    closed = subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *command], check=False)
+    assert closed.returncode == 0
+    command = [sys.executable, "-m", "holdfast", "list", "--config", "/nowhere"]
+    said = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *command], check=False, stderr=subprocess.PIPE, text=True)
+    assert "/nowhere" in said.stderr
+    assert "unexpected" not in said.stderr
+
+
 def test_the_module_is_the_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "holdfast", "--version"], capture_output=True, env=os.environ, check=True

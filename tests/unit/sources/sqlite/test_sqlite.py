@@ -25,6 +25,7 @@ from holdfast.errors import (
 )
 from holdfast.model.component import Form
 from holdfast.sources.sqlite import Sqlite, SqliteOptions
+from holdfast.sources.sqlite_opening import source_error
 from holdfast.testing.dumped_content import STAMP, DumpedContent, collect, dump_request, load_request
 
 LATER = "INSERT INTO t VALUES ('later')"
@@ -230,6 +231,12 @@ def test_what_is_no_database_is_named(tmp_path: Path) -> None:
     source(tmp_path / "empty.db").preflight()
     content = dumped(tmp_path / "empty.db", tmp_path / "scratch")
     assert content.component.rows == {}
+
+
+def test_what_cannot_be_read_without_writing_beside_it_is_said(tmp_path: Path) -> None:
+    error = sqlite3.OperationalError("attempt to write a readonly database")
+    error.sqlite_errorcode = 1544  # SQLITE_READONLY_DIRECTORY, which root never gets
+    assert "may not write to its folder" in str(source_error(error, "db", tmp_path / "app.db", 1))
 
 
 def test_locked_for_ever(tmp_path: Path) -> None:
