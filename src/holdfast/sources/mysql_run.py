@@ -202,7 +202,7 @@ class Loader:
 def _run(connection: Connection, statement: bytes) -> None:
     # Bytes go to the server as they are: a dump may hold more than one character set.
     with connection.cursor() as cursor:
-        cursor.execute(statement)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        cursor.execute(statement)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
         while cursor.nextset():
             pass
 
