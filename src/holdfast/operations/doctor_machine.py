@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -74,19 +75,33 @@ def _unusable(subject: str, error: OSError) -> Finding:
 def _restores(context: AppContext) -> list[Finding]:
     """Restores that were ended from outside: what they replaced is named in their journals."""
     found: list[Finding] = []
+    records: dict[str, JournalRecord] = {}
     for path in sorted((context.state_dir / FOLDER).glob("*.json")):
         try:
-            record = msgspec.json.decode(path.read_bytes(), type=JournalRecord)
+            records[str(path)] = msgspec.json.decode(path.read_bytes(), type=JournalRecord)
         except (OSError, msgspec.MsgspecError):
             detail, hint = "it cannot be read", "Look at it, and delete it if it is of no use."
             found.append(Finding(level="warning", code="journal", subject=str(path), detail=detail, hint=hint))
-            continue
-        if record.finished_at is None and not lock_holder(context):
+    for name, record in records.items():
+        if record.finished_at is None and not _restored_since(record, records.values()) and not lock_holder(context):
             reached = ", ".join(f"{entry.source} {entry.state}" for entry in record.components)
             detail = f"the restore of {record.backup_id} was ended in the middle: {reached}"
             hint = "Restore again, or put back the safety copies that the journal names; then delete the journal."
-            found.append(Finding(level="error", code="restore-unfinished", subject=str(path), detail=detail, hint=hint))
+            found.append(Finding(level="error", code="restore-unfinished", subject=name, detail=detail, hint=hint))
     return found
+
+
+def _restored_since(record: JournalRecord, others: Iterable[JournalRecord]) -> bool:
+    """Whether later restores brought all of it to where it was to go, which is what was advised."""
+    done = {
+        (entry.source, entry.destination)
+        for other in others
+        if other.started_at > record.started_at and other.finished_at is not None
+        for entry in other.components
+        if entry.state == "done"
+    }
+    wanted = {(entry.source, entry.destination) for entry in record.components}
+    return bool(wanted) and wanted <= done
 
 
 def _leftovers(context: AppContext) -> list[Finding]:

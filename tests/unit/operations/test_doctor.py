@@ -16,7 +16,8 @@ from holdfast.operations.doctor import examine
 from holdfast.operations.journal import FOLDER, JournalRecord
 from holdfast.operations.lock import run_lock
 from holdfast.operations.reports import Finding
-from holdfast.operations.requests import VerifyRequest
+from holdfast.operations.requests import RestoreRequest, VerifyRequest
+from holdfast.operations.restore import plan_restore, run_restore
 from holdfast.operations.verify import verify_backups
 from holdfast.policy.backup_retention import KeepRules
 from holdfast.testing.fake_target import FakeTarget
@@ -117,6 +118,20 @@ def test_a_restore_that_was_ended_in_the_middle(healthy: App) -> None:
     (folder / "20240101_120000.json").write_bytes(msgspec.json.encode(record))
     (folder / "garbage.json").write_bytes(b"{")
     assert codes(healthy) == {"restore-unfinished", "journal"}
+
+
+@pytest.mark.parametrize(("only", "told"), [((), False), (("storage",), True)])
+def test_restoring_again_settles_a_restore_that_was_ended_in_the_middle(
+    healthy: App, only: tuple[str, ...], told: bool
+) -> None:
+    plan = plan_restore(healthy.context, RestoreRequest())
+    journal = Path(run_restore(healthy.context, plan).journal)
+    record = msgspec.json.decode(journal.read_bytes(), type=JournalRecord)
+    journal.write_bytes(msgspec.json.encode(msgspec.structs.replace(record, finished_at=None)))
+    assert "restore-unfinished" in codes(healthy)
+    healthy.clock.advance(60)
+    run_restore(healthy.context, plan_restore(healthy.context, RestoreRequest(only=only)))
+    assert ("restore-unfinished" in codes(healthy)) is told
 
 
 def test_leftovers_and_a_run_at_work_are_notes(healthy: App) -> None:
