@@ -47,6 +47,7 @@ def dying(kind: Kind, kills: Callable[[FaultyApp], str]) -> Breaker:
     def breaks(app: FaultyApp) -> Generator[None]:
         program = shutil.which(kind.tool)
         does = (
+            f"sys.path += {sys.path!r}\n"  # the program may run without the packages that are installed
             f"tool = subprocess.Popen([{program!r}, *arguments], stdout=subprocess.PIPE, close_fds=False)\n"
             f"say(tool.stdout.read(100_000))\n{kills(app)}\nsay(tool.stdout.read()); sys.exit(tool.wait())"
         )
