@@ -29,7 +29,7 @@ from holdfast.sources.mysql import Mysql, MysqlOptions
 from holdfast.sources.postgresql import Postgresql, PostgresqlOptions
 from holdfast.testing.databases import DatabaseServer, mariadb_server, postgresql_server, run_sql
 from holdfast.testing.dumped_content import DumpedContent, collect, dump_request
-from holdfast.testing.lying_tools import CUSTOM, HANG_S, KINDS, MARIADB, Kind, Lie, cases, fill, install
+from holdfast.testing.lying_tools import ANY, CUSTOM, HANG_S, KINDS, MARIADB, PLAIN, Kind, Lie, cases, fill, install
 
 ERRORS: dict[str, type[SourceError]] = {
     kind.code: kind for kind in (DumpFailed, DumpIncomplete, DumpStalled, ToolMissing, ToolVersionMismatch)
@@ -59,13 +59,19 @@ def source_of(kind: Kind, url: str, tools: Path | None, timeout_s: float | None 
 
 
 def attempt(source: Postgresql | Mysql, form: Form, scratch: Path) -> DumpedContent:
-    """What a backup does with a source."""
-    source.preflight()
+    """What a backup does with a source; it asks for the version of the program by itself."""
     with source.dump(dump_request(scratch)) as dump:
         return collect(dump, form)
 
 
-@pytest.mark.parametrize(("kind", "lie"), cases(), ids=lambda part: part.name)
+def chosen() -> list[object]:
+    """All cases; lies that know nothing of the format are told about plain SQL by `make test-deep` only."""
+    return [
+        pytest.param(*case, marks=pytest.mark.deep if case[0] is PLAIN and case[1] in ANY else ()) for case in cases()
+    ]
+
+
+@pytest.mark.parametrize(("kind", "lie"), chosen(), ids=lambda part: part.name)
 def test_a_lie_is_found(servers: Servers, tmp_path: Path, kind: Kind, lie: Lie) -> None:
     server, database = servers[kind.source]
     install(tmp_path / "tools", kind, lie)

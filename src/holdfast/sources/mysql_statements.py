@@ -67,6 +67,7 @@ _COUNTS = re.compile(
 _NAME = rb"(`(?:[^`]|``)+`)(?! ?\.)"
 _MAYBE = rb"(?:OR REPLACE )?"
 _UNLESS = rb"(?:IF NOT EXISTS )?"
+_BEFORE = rb"(?:.*[^A-Z0-9_.@`]|(?:.*[^A-Z0-9_`])?@@)?"
 _WORDS = (
     (Kind.TABLE, rb"CREATE TABLE " + _UNLESS + _NAME),
     (Kind.SEQUENCE, rb"CREATE SEQUENCE " + _NAME),
@@ -82,10 +83,7 @@ _WORDS = (
     (Kind.SKIPPED, rb"ALTER DATABASE `(?:[^`]|``)+` CHARACTER SET \w+ COLLATE \w+\Z()"),
     (Kind.SKIPPED, rb"(?:COMMIT|START TRANSACTION|SET AUTOCOMMIT ?= ?\d|EXECUTE s|DEALLOCATE PREPARE s)\Z()"),
     (Kind.SKIPPED, rb"(?:SELECT COUNT\(\*\) INTO @is_rocksdb_supported |PREPARE s FROM @)()"),
-    (
-        Kind.STRANGE,
-        rb"SET (?:.*[^A-Z0-9_.@`]|(?:.*[^A-Z0-9_`])?@@)?(?:GLOBAL|PERSIST(?:_ONLY)?|PASSWORD|ROLE|STATEMENT|RESOURCE)\b()",
-    ),
+    (Kind.STRANGE, rb"SET " + _BEFORE + rb"(?:GLOBAL|PERSIST(?:_ONLY)?|PASSWORD|ROLE|STATEMENT|RESOURCE)\b()"),
     (Kind.SESSION, rb"SET ()[@\w]"),
     (
         Kind.SESSION,

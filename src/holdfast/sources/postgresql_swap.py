@@ -16,7 +16,6 @@ from holdfast.errors import DestinationBusy
 from holdfast.sources.postgresql_databases import Databases
 from holdfast.sources.postgresql_server import PostgresqlServer
 
-_TRIES = 3
 _END_EVERY_S = 0.2
 _END = """
 SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
@@ -42,19 +41,15 @@ def swap_in(databases: Databases, restored: str, live: str, kept: str | None) ->
     if kept is None:
         databases.run(rename, *names)
         return
-    for attempt in range(1, _TRIES + 1):
-        try:
-            with _ending_connections(databases.server, live), databases.connection.transaction():
-                databases.connection.execute(sql.SQL(rename).format(names[1], sql.Identifier(kept)))
-                databases.connection.execute(sql.SQL(rename).format(*names))
-        except psycopg.errors.ObjectInUse as error:
-            if attempt == _TRIES:
-                reason = databases.server.reason(error)
-                raise DestinationBusy(destination=databases.server.location, reason=reason) from error
-        except psycopg.Error as error:
-            raise databases.failed(error) from error
-        else:
-            return
+    try:
+        with _ending_connections(databases.server, live), databases.connection.transaction():
+            databases.connection.execute(sql.SQL(rename).format(names[1], sql.Identifier(kept)))
+            databases.connection.execute(sql.SQL(rename).format(*names))
+    except psycopg.errors.ObjectInUse as error:
+        reason = databases.server.reason(error)
+        raise DestinationBusy(destination=databases.server.location, reason=reason) from error
+    except psycopg.Error as error:
+        raise databases.failed(error) from error
 
 
 @contextlib.contextmanager

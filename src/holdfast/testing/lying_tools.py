@@ -139,7 +139,7 @@ def instead(old, new):  # another argument
 """
 
 _STALLED, _FAILED, _VERSION = "dump-stalled", "dump-failed", "tool-version"
-_ANY = (
+ANY = (
     Lie("nothing", "pass"),
     Lie("a success message and nothing else", "print('Dump completed successfully.')"),
     Lie("a success message as a complaint", "print('done', file=sys.stderr)"),
@@ -240,8 +240,8 @@ _OF_MARIADB = (
 def lies(kind: Kind) -> tuple[Lie, ...]:
     """All ways of lying about a kind of dump."""
     if kind is MARIADB:
-        return (*_ANY, *_OF_MARIADB)
-    return (*_ANY, *_OF_POSTGRESQL, *(_OF_CUSTOM if kind is CUSTOM else _OF_PLAIN))
+        return (*ANY, *_OF_MARIADB)
+    return (*ANY, *_OF_POSTGRESQL, *(_OF_CUSTOM if kind is CUSTOM else _OF_PLAIN))
 
 
 def cases() -> list[tuple[Kind, Lie]]:
@@ -257,7 +257,7 @@ def install(folder: Path, kind: Kind, lie: Lie) -> None:
     real = _real(kind.tool)
     text = _PROGRAM.format(real=real, version=lie.version, end=kind.end, does=lie.does)
     program = folder / kind.tool
-    program.write_text((f"#!{sys.executable}\n" if lie.shebang else "") + text, "utf-8")
+    program.write_text((f"#!{sys.executable} -IS\n" if lie.shebang else "") + text, "utf-8")
     program.chmod(lie.mode)
 
 
