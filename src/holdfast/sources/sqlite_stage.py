@@ -15,6 +15,7 @@ from holdfast.errors import DamageError, LoadFailed, RestoreError, RestoreImposs
 from holdfast.model.component import Form
 from holdfast.model.node import NodeType
 from holdfast.protocols import ContentReader, Entry, LoadRequest, StoredContent
+from holdfast.repository.restore.safe_fs import restore_error
 from holdfast.sources.place_rename import sync_file
 from holdfast.sources.rows.changes import apply_changes
 from holdfast.sources.rows.sqlite_sink import SqliteSink
@@ -55,7 +56,7 @@ def build(staging: Path, chain: Sequence[StoredContent], request: LoadRequest, d
     except sqlite3.Error as error:
         raise _load_error(error, staging, destination) from error
     except OSError as error:
-        raise _write_error(error, staging) from error
+        raise restore_error(os.fsencode(staging), error) from error
     return Staged(path=staging, size_bytes=staging.stat().st_size, found=found)
 
 
@@ -180,7 +181,3 @@ def _load_error(error: sqlite3.Error, staging: Path, destination: str) -> Restor
     if error_code(error) == sqlite3.SQLITE_FULL:
         return RestoreImpossible(path=str(staging), reason="no space left")
     return LoadFailed(destination=destination, reason=str(error))
-
-
-def _write_error(error: OSError, staging: Path) -> RestoreError:
-    return RestoreImpossible(path=str(staging), reason=error.strerror or str(error))

@@ -16,6 +16,8 @@ from holdfast.errors import (
     DamageError,
     DestinationBusy,
     LoadFailed,
+    RestoreError,
+    RestoreImpossible,
     RestoreMismatch,
     RestoreRefused,
     SourceBusy,
@@ -231,6 +233,16 @@ def test_what_is_no_database_is_named(tmp_path: Path) -> None:
     source(tmp_path / "empty.db").preflight()
     content = dumped(tmp_path / "empty.db", tmp_path / "scratch")
     assert content.component.rows == {}
+
+
+def test_only_a_full_disk_asks_for_room(tmp_path: Path) -> None:
+    path = tmp_path / "app.db"
+    make(path).close()
+    content = dumped(path, tmp_path / "scratch")
+    (tmp_path / ".holdfast-new-app.db").mkdir()
+    with pytest.raises(RestoreError) as caught:
+        source(path).load([content], load_request(tmp_path / "scratch"))
+    assert not isinstance(caught.value, RestoreImpossible)
 
 
 def test_what_cannot_be_read_without_writing_beside_it_is_said(tmp_path: Path) -> None:
