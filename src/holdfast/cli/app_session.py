@@ -107,6 +107,10 @@ class AppSession:
             overrides: see `app`.
         """
         app = self.app(overrides)
+        if any(target.kind == "repository" for target in app.context.targets.values()):
+            from holdfast.runtime.memory import give_back_freed_memory
+
+            give_back_freed_memory()
         with ProgressListener(self.printer, statuses=statuses) as listener:
             yield app.telling(listener)
 

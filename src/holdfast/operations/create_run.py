@@ -30,6 +30,7 @@ from holdfast.operations.shrink import shrunk
 from holdfast.protocols.source import Source
 from holdfast.protocols.target import Target
 from holdfast.runtime import host
+from holdfast.runtime.memory import return_freed_memory
 
 
 class CreateRun:
@@ -164,6 +165,8 @@ class CreateRun:
             with self._stage(f"read {source.name}"), part(scratch, f"source-{number}") as room:
                 reader = SourceReader(self._context, self._kind, self._destinations, base, keep_state=keep_state)
                 reader.read(source, room)
+            # What one source needed is not held while the next one needs something else.
+            return_freed_memory()
 
     def _begin(self, base: Base | None) -> None:
         plain = self._manifest()

@@ -17,11 +17,14 @@ from holdfast.operations.lanes import Lane
 from holdfast.protocols.content import ContentReader, Entry, OwnFile
 from holdfast.protocols.source import Dump
 from holdfast.protocols.target import ComponentWriter, TakesFiles
+from holdfast.runtime.memory import return_freed_memory
 
 _BLOCK_BYTES = 1 << 20
 _SMALL_BYTES = 128 << 10
 _PROGRESS_BYTES = 4 << 20
 _PROGRESS_ITEMS = 500
+_TRIM_BYTES = 32 << 20
+_TRIM_ITEMS = 5000
 
 
 class Outlet(NamedTuple):
@@ -63,6 +66,7 @@ class Reading:
         self._digest = ContentDigest()
         self._is_tree = dump.shape(form) is Shape.TREE
         self._told_bytes = self._told_items = 0
+        self._trimmed_bytes = self._trimmed_items = 0
         self._items = 0
         self.file_count = 0
         self.content_bytes = 0
@@ -202,6 +206,10 @@ class Reading:
         self._told_bytes, self._told_items = done, self._items
         current = f"{self._name}: {entry.path.decode('utf-8', 'backslashreplace')}"
         self._listener(Progress(phase="read", items_done=self._items, bytes_done=done, current=current))
+        if done - self._trimmed_bytes >= _TRIM_BYTES or self._items - self._trimmed_items >= _TRIM_ITEMS:
+            # Threads that free blocks of all sizes leave holes, which the C library keeps: twice of what is in use.
+            self._trimmed_bytes, self._trimmed_items = done, self._items
+            return_freed_memory()
 
 
 def _wants(outlet: Outlet, entry: Entry) -> bool:
