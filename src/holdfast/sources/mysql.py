@@ -99,7 +99,8 @@ class Mysql:
     def _load(self, chain: Sequence[StoredContent], request: LoadRequest) -> MysqlLoad:
         if request.paths:
             raise RestoreRefused(destination=self._server.location, reason="a database has tables and no paths")
-        return MysqlLoad(self._server, chain, request, self._base_dir)
+        silence_s = self._options.timeout_s or request.timeout_s
+        return MysqlLoad(self._server, chain, request, self._base_dir, silence_s)
 
     def row_store(self) -> MysqlRows:
         """A reader of the database."""

@@ -24,7 +24,7 @@ from holdfast.sources.mysql_schemas import (
 )
 from holdfast.sources.mysql_server import SCHEMES, MysqlServer, understood
 from holdfast.sources.mysql_statements import Kind
-from holdfast.sources.mysql_swap import Places, swap_in, undo_sentence
+from holdfast.sources.mysql_swap import LOCK_WAIT_S, Places, swap_in, undo_sentence
 from holdfast.sources.rows.changes import apply_changes
 from holdfast.sources.rows.mysql_sink import MysqlSink
 from holdfast.sources.rows.mysql_store import MysqlRows
@@ -42,11 +42,18 @@ class MysqlLoad:
     Args:
         server: the source's own database.
         base_dir: of the application; tables that are replaced one by one are kept below it.
+        silence_s: how long to wait for the server, and no longer than `LOCK_WAIT_S` for others that use it.
     """
 
     def __init__(
-        self, server: MysqlServer, chain: Sequence[StoredContent], request: LoadRequest, base_dir: Path
+        self,
+        server: MysqlServer,
+        chain: Sequence[StoredContent],
+        request: LoadRequest,
+        base_dir: Path,
+        silence_s: float,
     ) -> None:
+        self._wait_s = max(1, min(LOCK_WAIT_S, int(silence_s)))
         self._chain = chain
         self._request = request
         self._kept_in = kept_in(base_dir, request.stamp) if request.safety_copy else None
@@ -109,7 +116,7 @@ class MysqlLoad:
             rows = self._fill(restored)
             self._prove_programmed(restored)
             self._loader.drop_placeholders(connection)
-            keeps = swap_in(self._server, self._loader, places, self._loader.programmed)
+            keeps = swap_in(self._server, self._loader, places, self._loader.programmed, self._wait_s)
         drop_schema(connection, restored)
         if keeps and not self._request.safety_copy:
             drop_schema(connection, kept)

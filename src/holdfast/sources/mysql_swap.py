@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from holdfast.sources.mysql_server import Connection
 
 UNDO_TABLE = "holdfast_undo"
-_LOCK_WAIT_S = 30
+LOCK_WAIT_S = 30
 _LOCK_WAIT_TIMEOUT = 1205
 _DROPPED = (Kind.VIEW, Kind.EVENT, Kind.PROCEDURE, Kind.FUNCTION, Kind.PACKAGE_BODY, Kind.PACKAGE)
 
@@ -50,8 +50,11 @@ class Places(NamedTuple):
     undone: str
 
 
-def swap_in(server: MysqlServer, loader: Loader, places: Places, new: Sequence[Programmed]) -> bool:
+def swap_in(server: MysqlServer, loader: Loader, places: Places, new: Sequence[Programmed], wait_s: int) -> bool:
     """Moves the restored tables into the live schema, and what was there out of it.
+
+    Args:
+        wait_s: how long to wait for transactions that hold a table.
 
     Returns:
         Whether anything was kept.
@@ -65,7 +68,7 @@ def swap_in(server: MysqlServer, loader: Loader, places: Places, new: Sequence[P
     try:
         with contextlib.closing(server.connect(places.live)) as connection:
             ask(connection, "SET SESSION foreign_key_checks = 0")
-            ask(connection, f"SET SESSION lock_wait_timeout = {_LOCK_WAIT_S}")
+            ask(connection, f"SET SESSION lock_wait_timeout = {wait_s}")
             former, restored = catalog_of(connection, places.live), catalog_of(connection, places.restored)
             return _Swap(server, loader, places, connection, former, restored).run(new)
     except (pymysql.Error, OSError) as error:
@@ -168,7 +171,7 @@ class _Swap:
             ask(self._connection, f"RENAME TABLE {', '.join(moves)}")
         except pymysql.Error as error:
             if error.args[:1] == (_LOCK_WAIT_TIMEOUT,):
-                reason = f"a transaction holds a table for more than {_LOCK_WAIT_S} s"
+                reason = "a transaction holds a table and does not end"
                 raise DestinationBusy(destination=self._server.location, reason=reason) from error
             raise
 

@@ -26,7 +26,6 @@ from holdfast.errors import (
 )
 from holdfast.model.component import Form, Problem
 from holdfast.runtime.secret import Secret
-from holdfast.sources import mysql_swap
 from holdfast.sources.mysql import Mysql, MysqlOptions
 from holdfast.testing.databases import DatabaseServer, run_sql
 from holdfast.testing.dumped_content import DumpedContent, collect, dump_request, load_request
@@ -178,18 +177,18 @@ def test_a_failure_after_the_swap_goes_back(
 
 
 def test_a_transaction_in_the_way_is_a_busy_destination(
-    server: DatabaseServer, rich: str, source: Make, image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: DatabaseServer, rich: str, source: Make, image: Image, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(vars(mysql_swap), "_LOCK_WAIT_S", 1)
     content = dumped(source(rich), tmp_path / "s")
     before, names = image(rich), schemas(server)
     application = pymysql.connect(host=server.host, port=server.port, user=server.user, password=server.password)
     try:
         with application.cursor() as cursor:
             cursor.execute("START TRANSACTION")
-            cursor.execute(f"INSERT INTO {rich}.measured VALUES ('2024-01-01', 1)")
+            # The last table by name: whatever is moved one by one would be gone before this one is met.
+            cursor.execute(f"UPDATE {rich}.`we``ird \"t'; -- (\\` SET `select` = 'x' LIMIT 1")
         with pytest.raises(DestinationBusy):
-            source(rich).load([content], load_request(tmp_path / "s"))
+            source(rich, timeout_s=1.0).load([content], load_request(tmp_path / "s"))
         application.rollback()
     finally:
         application.close()

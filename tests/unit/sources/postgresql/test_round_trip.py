@@ -21,6 +21,8 @@ from holdfast.errors import (
 from holdfast.model.component import Form
 from holdfast.runtime.secret import Secret
 from holdfast.sources.postgresql import Postgresql
+from holdfast.sources.postgresql_databases import Databases
+from holdfast.sources.postgresql_swap import swap_in
 from holdfast.testing.databases import DatabaseServer, run_sql
 from holdfast.testing.dumped_content import DumpedContent, collect, dump_request, load_request
 
@@ -161,6 +163,14 @@ def test_connections_that_cannot_be_ended_are_a_busy_destination(
             own.load([content], load_request(tmp_path / "s"))
         assert administrator.execute("SELECT count(*) FROM t").fetchone() == (0,)
     assert databases(server) == before
+
+
+def test_both_names_change_or_neither(server: DatabaseServer, database: str, source: Make) -> None:
+    with Databases(source(database)._server) as administrator:
+        with pytest.raises(LoadFailed):
+            swap_in(administrator, f"{database}_absent", database, f"{database}_kept")
+        assert administrator.exists(database)
+        assert not administrator.exists(f"{database}_kept")
 
 
 @FORMS
