@@ -21,9 +21,6 @@ from holdfast.archive.making_bundle import BundleMaking
 from holdfast.archive.output import Coding
 from holdfast.archive.removing import remove_backups, remove_leftovers
 from holdfast.archive.verifying import Verification
-from holdfast.backends import urls
-from holdfast.backends.folders.opening import open_folder
-from holdfast.backends.options import BackendOptions
 from holdfast.errors import BackupNotFound, ComponentNotFound, DecryptionFailed
 from holdfast.model.backup import Manifest, Marks, StoredBackup
 from holdfast.model.component import Component, Form, Problem, Role
@@ -33,6 +30,7 @@ from holdfast.protocols.folder import Folder
 from holdfast.protocols.target import BackupWriter
 from holdfast.runtime.clock import Clock
 from holdfast.targets.archive_options import ArchiveOptions
+from holdfast.targets.archive_place import Mount, open_place
 
 _PROBE = ".holdfast/probe"
 _STEP_BYTES = 1024 * 1024
@@ -46,7 +44,7 @@ class ArchiveTarget:
         options: where and how.
         base_dir: where a relative path starts.
         app_name: only backups of this app are listed; empty for those of all.
-        state_dir: not needed here; an archive keeps everything in its own folder.
+        state_dir: where to remember on which disk the archive is; everything else is in its own folder.
         clock: not needed here.
         folder: instead of what `options.url` names.
     """
@@ -57,15 +55,15 @@ class ArchiveTarget:
         options: ArchiveOptions,
         base_dir: Path,
         app_name: str,
-        state_dir: Path | None = None,  # noqa: ARG002 - every target gets the same arguments
-        clock: Clock | None = None,  # noqa: ARG002
+        state_dir: Path | None = None,
+        clock: Clock | None = None,  # noqa: ARG002 - every target gets the same arguments
         *,
         folder: Folder | None = None,
     ) -> None:
         self._name = name
         self._options = options
         self._base_dir = base_dir
-        self._folder = _open(options, base_dir) if folder is None else folder
+        self._folder = open_place(options, base_dir) if folder is None else folder
         self._layout = LAYOUTS[options.layout]
         self._keys = Keys(
             encryption=options.encryption,
@@ -74,6 +72,8 @@ class ArchiveTarget:
             identity=options.identity,
         )
         self._catalog = Catalog(self._folder, self._layout, name, app_name)
+        probe = self._folder.local_path(_PROBE)
+        self._mount = Mount(None if probe is None else probe.parent.parent, state_dir, name)
 
     @property
     def name(self) -> str:
@@ -114,14 +114,16 @@ class ArchiveTarget:
 
         Raises:
             UsageError: the settings of encryption say too little.
-            BackendError: the folder cannot be made or written to.
+            BackendError: the folder cannot be made or written to, or its disk does not seem to be mounted.
         """
         self._keys.check(self._name)
+        self._mount.check()
         self._folder.create()
         self._folder.replace(_PROBE, b"")
         self._folder.remove(_PROBE)
         self._folder.clean()
         remove_leftovers(self._folder, self._layout, self._catalog)
+        self._mount.remember()
 
     def free_bytes(self) -> int | None:
         """How much more fits; None where nobody can tell."""
@@ -242,14 +244,3 @@ class ArchiveTarget:
 
 def _unproved(row: FileRow) -> FileRow:
     return row._replace(sha256="", unpacked_bytes=None)
-
-
-def _open(options: ArchiveOptions, base_dir: Path) -> Folder:
-    url = options.url
-    prefix = options.prefix.strip("/")
-    if urls.scheme_of(url) == "local":
-        path = os.path.join(base_dir, os.path.expanduser(urls.local_path(url)))
-        url = f"local:{os.path.join(path, prefix) if prefix else path}"
-    elif prefix:
-        url = f"{url.rstrip('/')}/{prefix}"
-    return open_folder(url, BackendOptions(extra=options.options))
