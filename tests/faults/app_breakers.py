@@ -180,6 +180,8 @@ def filling(left_bytes: int) -> Breaker:
             with limited(max(left_bytes, 4096))(app):
                 yield
             return
+        # Otherwise the archive looks like one whose disk is not mounted.
+        (backups / ".holdfast").mkdir(mode=0o700)
         try:
             script = (
                 f"import os; s = os.statvfs({str(backups)!r}); n = s.f_bavail * s.f_frsize - {left_bytes}\n"

@@ -35,10 +35,10 @@ class Failing(Trials):
         trial = self._app.copy(self._home / "trial")
         words = f"{point.call} number {point.number} fails with {error}{' from then on' if lasting else ''}"
         print(f"{self._command.name}: {words}")
-        done = with_error(trial, (*self.arguments, "--json"), point, error, lasting=lasting)
+        done, is_mute = with_error(trial, (*self.arguments, "--json"), point, error, lasting=lasting)
         print(done.err[-1500:])
-        # When nothing can be written any more, nothing can be said either.
-        require_named(done, mute=lasting and point.call == "write")
+        if not is_mute:
+            require_named(done)
         if self._command is CREATE:
             self._after_create(trial, done)
         else:
@@ -71,10 +71,10 @@ class Failing(Trials):
         assert app.ids() == self.before.ids
 
 
-def require_named(done: Done, *, mute: bool) -> None:
+def require_named(done: Done) -> None:
     """Success, or an error that has a name."""
     assert "Traceback" not in done.out + done.err
-    if done.status and not mute:
+    if done.status:
         error = done.error()
         assert error["code"] != "internal-error", error
         assert error["exit_code"] == done.status

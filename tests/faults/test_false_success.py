@@ -574,6 +574,17 @@ def test_a_database_that_was_emptied_is_told_and_nothing_is_removed(world: World
     assert app.ids()["local"][1:] == before["local"]
 
 
+def test_snapshots_that_are_damaged_are_told_and_stay(world: Worlds) -> None:
+    app = world("repository")
+    before = app.ids()
+    with flipped("offsite/snapshots/*", 0.5)(app):
+        listed = app.run("list", "--json")
+        assert app.run("create", "--json").status == 0
+    assert json.loads(listed.out)["backups"] == []
+    assert len(json.loads(listed.out)["problems"]) == FORMER
+    assert app.ids()["offsite"][1:] == before["offsite"], "something was rotated that could not be read"
+
+
 def test_a_hook_afterwards_fails(world: Worlds) -> None:
     app = world("archive")
     with edit(('after_backup = [["true"]]', 'after_backup = [["false"]]'))(app):

@@ -129,6 +129,11 @@ class RepositoryTarget:
         """Committed backups, newest first. Raises `DamageError` if the index is damaged."""
         return [self._stored(found) for found in self._listing.backups().values()]
 
+    @property
+    def problems(self) -> list[Problem]:
+        """Snapshots that the last listing could not read."""
+        return list(self._listing.problems)
+
     def _stored(self, found: Found) -> StoredBackup:
         snapshot = found.snapshot
         marks = self._marks.read(found.manifest.backup_id, hold_of(snapshot.tags))

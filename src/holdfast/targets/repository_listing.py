@@ -13,6 +13,7 @@ import msgspec
 from holdfast.errors import DamageError, ObjectNotFound, ShortRead
 from holdfast.model.backup import Manifest, is_backup_id
 from holdfast.model.blob import BlobType
+from holdfast.model.component import Problem
 from holdfast.model.ids import BlobId, SnapshotId
 from holdfast.model.node import Node, NodeType
 from holdfast.model.snapshot import Snapshot
@@ -93,6 +94,9 @@ class Listing:
 
     Args:
         cache: a folder for manifests by the tree of their snapshot, which decides every byte of them.
+
+    Attributes:
+        problems: snapshots that the last look at the repository could not read; whose they are cannot be told.
     """
 
     def __init__(self, access: RepositoryAccess, app: str, cache: Path) -> None:
@@ -101,6 +105,7 @@ class Listing:
         self._cache = cache
         # Snapshots never change.
         self._loaded: dict[bytes, Snapshot] = {}
+        self.problems: list[Problem] = []
 
     def snapshots(self) -> list[Snapshot]:
         """Snapshots that are tagged as backups of the application, newest first."""
@@ -112,6 +117,7 @@ class Listing:
             fresh = [one for one in threads.map(partial(_load, repository), missing) if one is not None]
         known = self._loaded | {one.id: one for one in fresh if one.id is not None}
         self._loaded = {name: known[name] for name in names if name in known}
+        self.problems = [_damaged(name) for name in names if name not in known]
         found = [one for one in self._loaded.values() if tag in one.tags]
         return sorted(found, key=lambda one: (one.time.ns, one.id or b""), reverse=True)
 
@@ -156,6 +162,11 @@ class Listing:
             for path in list(self._cache.iterdir()) if self._cache.is_dir() else []:
                 if path.name not in wanted:
                     path.unlink(missing_ok=True)
+
+
+def _damaged(name: bytes) -> Problem:
+    detail = "it is damaged, so that the backup in it is not listed; holdfast repo check says more"
+    return Problem(code="snapshot-damaged", subject=f"snapshot {name.hex()[:8]}", detail=detail)
 
 
 def _load(repository: Repository, snapshot_id: SnapshotId) -> Snapshot | None:
