@@ -35,9 +35,14 @@ PLURALS = {
 FUNCTIONS = {
     "_": (0,), "N_": (0,), "render": (0,), "ngettext": (0, 1), "count": (1, 2),
     "say": (0,), "note": (0,), "warn": (0,), "detail": (1,), "Phrase": (0,), "leave_out": (1,),
+    "damaged": (0,), "_damaged": (0,), "undecipherable": (0,), "unsafe": (1,), "_malformed": (1,), "_note": (2,),
+    "_changed": (0,), "_lose": (0,), "pack_error": (2,), "_on_damage": (2,), "_told": (2,), "_warn": (1,),
+    "config_invalid": (2,), "OSError": (1,), "FileExistsError": (0,), "ValueError": (0,),
 }  # fmt: skip
-KEYWORDS = frozenset({"help", "short_help", "epilog", "reason", "detail", "phase", "description"})
+KEYWORDS = frozenset({"help", "short_help", "epilog", "reason", "detail", "phase", "description", "hint"})
 CLASS_ATTRIBUTES = frozenset({"message", "hint"})
+# A text that is chosen first and told later stands in a variable of such a name.
+VARIABLES = frozenset({"reason", "detail", "hint"})
 PLACEHOLDER = re.compile(r"\{[^{}]*\}")
 # What programs read is never translated: codes such as `lock-unreadable`.
 CODE = re.compile(r"[a-z]+(?:-[a-z]+)+\Z")
@@ -98,6 +103,8 @@ def messages_in(tree: ast.AST) -> Iterator[str | tuple[str, str]]:
             found = _of_call(node)
         elif isinstance(node, ast.ClassDef):
             found = _of_class(node)
+        elif isinstance(node, ast.Assign):
+            found = _of_variable(node)
         else:
             continue
         yield from (message for message in found if _has_words(message))
@@ -114,6 +121,15 @@ def _of_call(call: ast.Call) -> Iterator[str | tuple[str, str]]:
     for keyword in call.keywords:
         if keyword.arg in KEYWORDS:
             yield from _literals(keyword.value)
+
+
+def _of_variable(assignment: ast.Assign) -> Iterator[str]:
+    for target in assignment.targets:
+        names = target.elts if isinstance(target, ast.Tuple) else [target]
+        values = assignment.value.elts if isinstance(assignment.value, ast.Tuple) else [assignment.value]
+        for name, value in zip(names, values, strict=False):
+            if isinstance(name, ast.Name) and name.id in VARIABLES:
+                yield from _literals(value)
 
 
 def _of_class(definition: ast.ClassDef) -> Iterator[str]:

@@ -141,9 +141,7 @@ class _Demo:
         for line in wrong[:20]:
             note(f"NOT equal: {line}")
         if not wrong:
-            note(
-                f"equal: {len(rows)} tables row by row; {len(before)} files and folders in content, mode and time"
-            )
+            note(f"equal: {len(rows)} tables row by row; {len(before)} files and folders in content, mode and time")
         return not wrong
 
     # --- telling -----------------------------------------------------------------------------------
