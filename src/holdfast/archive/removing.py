@@ -26,15 +26,20 @@ def remove_files(folder: Folder, journal: Journal, directory: str, *, last_first
         last_first: the other way round, so that a record goes before what it names.
 
     Raises:
-        BackendError: something could not be removed; everything else was, and the journal stays.
+        BackendError: something could not be removed; everything else was, unless it was the first, which may be a
+            record that names the others. The journal stays.
     """
     failed: BackendError | None = None
     names = journal.names
-    for name in reversed(names) if last_first else names:
+    ordered = names[::-1] if last_first else names
+    for name in ordered:
         try:
             # SAFETY: only names that a run of ours noted before it wrote them.
             folder.remove(name)
         except BackendError as error:
+            # SAFETY: while the record is there, so must be what it names.
+            if name == ordered[0]:
+                raise
             failed = error
     if failed is not None:
         raise failed
