@@ -18,6 +18,8 @@ settings.register_profile(
     deadline=None,
     max_examples=50,
     print_blob=True,
+    # Like the seed that .ci/run sets: what turns red there is a change.
+    derandomize=bool(os.environ.get("CI")),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.register_profile("deep", parent=settings.get_profile("default"), max_examples=2000)

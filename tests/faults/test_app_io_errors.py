@@ -83,6 +83,7 @@ def require_named(done: Done) -> None:
 commands = pytest.mark.parametrize("command", [CREATE, RESTORE], ids=["create", "restore"])
 
 
+@pytest.mark.deep
 @commands
 def test_some_system_calls_fail(tmp_path: Path, rng: random.Random, command: Command) -> None:
     trials = Failing(tmp_path, command)

@@ -92,7 +92,11 @@ class SecretReader:
                 at, reason="a secret stands here in clear; put it into a variable, {file} or {command}",
                 file=f"{at[-1]}{FILE}", command=f"{at[-1]}{COMMAND}",
             )  # fmt: skip
-        return self._kept(Secret(value.encode("utf-8", "surrogateescape")))
+        try:
+            return self._kept(Secret(value.encode("utf-8", "surrogateescape")))
+        except UnicodeEncodeError:
+            self._problems.add(at, reason="it is not UTF-8 text")
+            return None
 
     def _from_file(self, value: str, at: KeyPath) -> Secret | None:
         if not self._fetch:

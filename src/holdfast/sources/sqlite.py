@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Generator, Sequence
@@ -84,7 +85,9 @@ class Sqlite:
             yield dump
         finally:
             dump.close()
-            into.unlink(missing_ok=True)
+            # What stays goes with the scratch directory.
+            with contextlib.suppress(OSError):
+                into.unlink(missing_ok=True)
 
     def plan(self, chain: Sequence[StoredContent], request: LoadRequest) -> LoadPlan:
         """Says what `load` would do."""
