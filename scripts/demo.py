@@ -45,6 +45,7 @@ class _Demo:
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "RESTIC_"))},
             "XDG_CACHE_HOME": str(scratch / "cache"),
+            "HOLDFAST_LANG": "en",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
         self.proofs: list[tuple[str, str]] = []
