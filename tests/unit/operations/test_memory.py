@@ -57,7 +57,7 @@ LARGE = Size(int(2048 * MIB * SCALE), int(2048 * MIB * SCALE), int(200_000 * SCA
 
 
 # In MiB: what a command may use; a repository holds several packs of 16 MiB at once.
-LIMITS = {"plain": 150, "both": 250, "again": 150, "from-plain": 150, "from-engine": 150}
+LIMITS = {"plain": 150, "both": 250, "again": 250, "from-plain": 150, "from-engine": 250}
 LARGE_LIMITS = dict.fromkeys(LIMITS, 250)
 
 
