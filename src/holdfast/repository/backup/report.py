@@ -6,9 +6,9 @@ import msgspec
 
 from holdfast.model.ids import BlobId, SnapshotId
 from holdfast.model.instant import Instant
-from holdfast.model.snapshot import Snapshot
+from holdfast.model.snapshot import Snapshot, SnapshotSummary
 from holdfast.repository.blobs import Compression
-from holdfast.repository.writer import DEFAULT_PACK_BYTES
+from holdfast.repository.writer import DEFAULT_PACK_BYTES, WriterCounts
 
 
 class BackupOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,3 +109,22 @@ class Counts:
             self.dirs_unmodified += 1
         else:
             self.dirs_changed += 1
+
+    def summary(self, stored: WriterCounts, started: Instant, ended: Instant) -> SnapshotSummary:
+        """What a snapshot says of the run that made it; `stored` is what its writer counted."""
+        return SnapshotSummary(
+            backup_start=started,
+            backup_end=ended,
+            files_new=self.files_new,
+            files_changed=self.files_changed,
+            files_unmodified=self.files_unmodified,
+            dirs_new=self.dirs_new,
+            dirs_changed=self.dirs_changed,
+            dirs_unmodified=self.dirs_unmodified,
+            data_blobs=stored.data_blobs,
+            tree_blobs=stored.tree_blobs,
+            data_added=stored.raw_bytes,
+            data_added_packed=stored.stored_bytes,
+            total_files_processed=self.files,
+            total_bytes_processed=self.bytes,
+        )

@@ -12,7 +12,6 @@ from holdfast import __version__
 from holdfast.errors import HoldfastError, SourceError
 from holdfast.model.event import Listener, Progress, Warned, ignore
 from holdfast.model.ids import BlobId
-from holdfast.model.instant import Instant
 from holdfast.model.snapshot import Snapshot, SnapshotSummary
 from holdfast.policy.grouping import find_parent, key_of
 from holdfast.policy.grouping import parse as parse_group_by
@@ -237,7 +236,7 @@ class _Run:
         self.finishing = True
         writer.flush()
         ended = self.repository.clock.now()
-        summary = self._summary(writer, ended)
+        summary = self.counts.summary(writer.counts, self.started, ended)
         unchanged = parent is not None and parent.tree == tree
         snapshot: Snapshot | None = None
         if not self.options.dry_run and not (unchanged and self.options.skip_if_unchanged):
@@ -251,25 +250,6 @@ class _Run:
             problems=tuple(self.counts.problems),
             duration_s=self.repository.clock.monotonic() - self.began,
             **{name: getattr(summary, name) for name in _COUNTED},
-        )
-
-    def _summary(self, writer: PackWriter, ended: Instant) -> SnapshotSummary:
-        counts, stored = self.counts, writer.counts
-        return SnapshotSummary(
-            backup_start=self.started,
-            backup_end=ended,
-            files_new=counts.files_new,
-            files_changed=counts.files_changed,
-            files_unmodified=counts.files_unmodified,
-            dirs_new=counts.dirs_new,
-            dirs_changed=counts.dirs_changed,
-            dirs_unmodified=counts.dirs_unmodified,
-            data_blobs=stored.data_blobs,
-            tree_blobs=stored.tree_blobs,
-            data_added=stored.raw_bytes,
-            data_added_packed=stored.stored_bytes,
-            total_files_processed=counts.files,
-            total_bytes_processed=counts.bytes,
         )
 
 

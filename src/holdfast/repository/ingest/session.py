@@ -14,7 +14,7 @@ from holdfast.model.blob import BlobType
 from holdfast.model.ids import BlobId, SnapshotId
 from holdfast.model.instant import Instant
 from holdfast.model.node import Node
-from holdfast.model.snapshot import Snapshot, SnapshotSummary
+from holdfast.model.snapshot import Snapshot
 from holdfast.repository.backup.commit import commit_snapshot
 from holdfast.repository.backup.report import Counts
 from holdfast.repository.backup.resume import ResumeJournal
@@ -185,23 +185,7 @@ class Ingest:
         return builder.root_id
 
     def _snapshot(self, root: BlobId) -> Snapshot:
-        counts, stored = self._counts, self._writer.counts
-        summary = SnapshotSummary(
-            backup_start=self._started,
-            backup_end=self._repository.clock.now(),
-            files_new=counts.files_new,
-            files_changed=counts.files_changed,
-            files_unmodified=counts.files_unmodified,
-            dirs_new=counts.dirs_new,
-            dirs_changed=counts.dirs_changed,
-            dirs_unmodified=counts.dirs_unmodified,
-            data_blobs=stored.data_blobs,
-            tree_blobs=stored.tree_blobs,
-            data_added=stored.raw_bytes,
-            data_added_packed=stored.stored_bytes,
-            total_files_processed=counts.files,
-            total_bytes_processed=counts.bytes,
-        )
+        summary = self._counts.summary(self._writer.counts, self._started, self._repository.clock.now())
         return Snapshot(
             time=self._options.time or self._started,
             tree=root,
