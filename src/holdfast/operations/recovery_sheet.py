@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import gettext
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 from holdfast.model.backup import Manifest
 from holdfast.model.component import Component, Form, Shape
+from holdfast.runtime.translation import N_, catalog
 
-_LOCALE_DIR = Path(__file__).resolve().parent.parent / "locale"
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-
-
-def N_(message: str) -> str:  # noqa: N802 - gettext's own name for it
-    """Marks a message for translation where it is written; it is translated where it is shown."""
-    return message
 
 
 class Member(NamedTuple):
@@ -116,14 +108,9 @@ def _recipe(member: Member) -> tuple[str, list[str], str]:
     return STREAM, [f"ls -l {name}"], STREAM_HINT
 
 
-@lru_cache(maxsize=4)
-def _catalog(language: str) -> gettext.NullTranslations:
-    return gettext.translation("holdfast", _LOCALE_DIR, languages=[language], fallback=True)
-
-
 def _say(language: str, message: str, values: Mapping[str, str] | None = None) -> str:
     known = values or {}
-    translated = _catalog(language).gettext(message)
+    translated = catalog(language).gettext(message)
     return _PLACEHOLDER.sub(lambda found: _one_line(known.get(found[1], found[0])), translated)
 
 
