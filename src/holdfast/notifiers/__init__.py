@@ -1,0 +1,1 @@
+"""Tells people what happened, by one file per kind of channel."""

@@ -1,0 +1,1 @@
+"""Asks what is due and sees that it is run, once, under a lease."""
