@@ -15,9 +15,11 @@ An int is a sign byte and little-endian bytes; a string is its length as an int,
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Generator
 
+from holdfast.sources.line_ends import count_line_ends
 from holdfast.sources.postgresql_names import TableName, Thing, copied_table
 
 _MAX_STRING_BYTES = 256 << 20
@@ -28,6 +30,9 @@ _COPY_END = b"\n\\.\n\n\n"
 _TAIL_BYTES = len(_COPY_END)
 _MINOR = range(12, 17)
 _LENGTH = struct.Struct("<BI")
+_STRIDE = 16
+# How many of the bytes of a length are line ends themselves.
+_LINE_ENDS_IN_LENGTH = bytes((length & 0xFF == 10) + (length >> 8 == 10) for length in range(1 << 16))
 
 Reading = Generator[None, None, None]
 
@@ -47,7 +52,7 @@ class ArchiveJudge:
         self.things: set[Thing] = set()
         self.large_objects = 0
         self.version = ""
-        self._buffer = bytearray()
+        self._buffer: bytes | bytearray = b""
         self._at = 0
         self._minor = 0
         self._offset_bytes = 0
@@ -61,10 +66,17 @@ class ArchiveJudge:
 
     def feed(self, block: bytes) -> None:
         """More of the dump. Raises `ValueError` with the reason if it cannot be a whole dump."""
-        self._buffer += block
-        next(self._reading)
-        del self._buffer[: self._at]
+        if self._buffer:
+            rest = self._buffer if isinstance(self._buffer, bytearray) else bytearray(self._buffer)
+            del rest[: self._at]
+            rest += block
+            self._buffer = rest
+        else:
+            self._buffer = block
         self._at = 0
+        next(self._reading)
+        if self._at == len(self._buffer):
+            self._buffer, self._at = b"", 0
 
     def finish(self) -> None:
         """The end of the dump. Raises `ValueError` with the reason if it is not whole."""
@@ -175,24 +187,16 @@ class ArchiveJudge:
             self.rows[table] = self._lines - 3
 
     def _take_whole_pieces(self) -> None:
-        """Goes over the pieces that are wholly in the buffer: mostly a row each, so this loop is what costs time."""
-        buffer, at, end = self._buffer, self._at, len(self._buffer)
-        tail, long_end, lines = self._tail, 0, 0
-        while at + 5 <= end:
-            sign, length = _LENGTH.unpack_from(buffer, at)
-            after = at + 5 + length
-            if sign or not length or after > end:
-                break
-            lines += buffer.count(b"\n", at + 5, after)
-            if length >= _TAIL_BYTES:
-                long_end = after
-            else:
-                tail = bytes(buffer[long_end - _TAIL_BYTES : long_end]) if long_end else tail
-                tail = (tail + bytes(buffer[at + 5 : after]))[-_TAIL_BYTES:]
-                long_end = 0
-            at = after
-        self._tail = bytes(buffer[long_end - _TAIL_BYTES : long_end]) if long_end else tail
-        self._lines += lines
+        """Goes over the pieces that are wholly in the buffer: mostly a row each, so this is what costs time."""
+        buffer, begin = self._buffer, self._at
+        at, near, in_lengths = _whole_pieces(buffer, begin)
+        self._lines += count_line_ends(buffer, begin, at) - in_lengths
+        tail = self._tail if near == begin else b""
+        while near < at:
+            after = near + _LENGTH.size + _LENGTH.unpack_from(buffer, near)[1]
+            tail = (tail + bytes(buffer[max(near + _LENGTH.size, after - _TAIL_BYTES) : after]))[-_TAIL_BYTES:]
+            near = after
+        self._tail = tail
         self._at = at
 
     def _take(self, length: int) -> Reading:
@@ -200,7 +204,7 @@ class ArchiveJudge:
             yield from self._need(1)
             at = self._at
             after = min(at + length, len(self._buffer))
-            self._lines += self._buffer.count(b"\n", at, after)
+            self._lines += count_line_ends(self._buffer, at, after)
             self._tail = (self._tail + bytes(self._buffer[max(at, after - _TAIL_BYTES) : after]))[-_TAIL_BYTES:]
             length -= after - at
             self._at = after
@@ -243,6 +247,32 @@ class ArchiveJudge:
         text = bytes(self._buffer[self._at : self._at + length])
         self._at += length
         return text
+
+
+def _whole_pieces(buffer: bytes | bytearray, at: int) -> tuple[int, int, int]:
+    """Goes from length to length, as far as pieces are whole and shorter than 64 KiB, to the one of length 0.
+
+    Returns:
+        Where that ends, where a piece begins that is some pieces before it (or where this began), and how many line
+        ends are part of lengths.
+    """
+    unpack, in_length, found = _LENGTH.unpack_from, _LINE_ENDS_IN_LENGTH, 0
+    before = mark = at
+    length, more = 0, True
+    with contextlib.suppress(struct.error, IndexError):  # the end of the buffer, or a long piece
+        while more:
+            before, mark = mark, at
+            for _ in range(_STRIDE):
+                sign, length = unpack(buffer, at)
+                if sign or not length:
+                    more = False
+                    break
+                found += in_length[length]
+                at += 5 + length
+    if at > len(buffer):
+        at -= 5 + length
+        found -= in_length[length]
+    return at, before, found
 
 
 def _text(value: bytes | None) -> str:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from holdfast.sources.line_ends import count_line_ends
+
 MAX_STATEMENT_BYTES = 256 << 20
 
 _TOKEN = re.compile(
@@ -128,7 +130,7 @@ class Script:
             # What is left begins with the line of the end mark, as if a line before it had just ended.
             data[:0] = b"\n"
         self._virtual = end >= 0 or (self._virtual and cut == 0)
-        return CopyData(block, block.count(b"\n")) if block else None
+        return CopyData(block, count_line_ends(block, 0, len(block))) if block else None
 
     def _token(self, *, last: bool) -> Piece | tuple[()] | None:
         if self._at >= len(self._buffer):

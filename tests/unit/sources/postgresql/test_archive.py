@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.sources.line_ends import count_line_ends
 from holdfast.sources.postgresql_archive import ArchiveJudge
 from holdfast.sources.postgresql_names import TableName, Thing
 
@@ -109,6 +110,23 @@ def test_what_is_found_does_not_depend_on_blocks(minor: int, sizes: list[int]) -
 def test_what_is_refused(content: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         judged(content)
+
+
+def test_lengths_that_hold_line_ends_count_for_nothing(rng: random.Random) -> None:
+    sizes = [10, 266, 2560, 2570, 2815, 65535, 65536, 68362, 1, 2, 5, 6, 400]
+    rows = [bytes(rng.choice(sizes) - 1) + b"\n" for _ in range(200)]
+    head, _, rest = archive().partition(b"\1" + number(2))
+    data = b"".join(number(len(row)) + row for row in [*rows, b"\\.\n", b"\n\n"]) + number(0)
+    whole = head + b"\1" + number(2) + data + rest[rest.index(b"\1" + number(3)) :]
+    for block in (1000, 65541, 1 << 20):
+        assert judged(whole, block).rows[TableName("public", "t")] == len(rows)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1000), st.integers(1, 40))), st.integers(0, 50))
+def test_line_ends_are_counted_however_long_the_lines(lines: list[tuple[int, int]], begin: int) -> None:
+    data = b"".join((b"x" * length + b"\n") * times for length, times in lines)
+    assert count_line_ends(data, begin, len(data)) == data.count(b"\n", begin)
+    assert count_line_ends(data, 0, len(data) // 2) == data.count(b"\n", 0, len(data) // 2)
 
 
 def test_random_damage_is_never_a_crash_or_a_full_memory(rng: random.Random) -> None:
