@@ -281,6 +281,14 @@ class InternalError(HoldfastError):
     hint = "Run it again with --debug and report what it prints."
 
 
+class OutputFailed(HoldfastError):
+    """What a command had to say could not be written to standard output."""
+
+    code = "output-failed"
+    message = "the result could not be written to standard output: {reason}"
+    hint = "Make room where the output goes; look at what was done before you run the command again."
+
+
 class WorkerKilled(HoldfastError):
     """A process that helped with the work was ended from outside."""
 

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 import traceback
 
 import click
 
 from holdfast.cli.frame import Frame
 from holdfast.cli.output import Printer
+from holdfast.cli.streams import StandardStreams
 from holdfast.cli.text import _, translate_error
-from holdfast.errors import CommandLineRefused, ExitCode, HoldfastError, InternalError, Interrupted
+from holdfast.errors import CommandLineRefused, ExitCode, HoldfastError, InternalError, Interrupted, OutputFailed
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE
 
 
-def report(error: BaseException, frame: Frame) -> int:
+def report(error: BaseException, frame: Frame, streams: StandardStreams) -> int:
     """Says what went wrong, on standard error, and returns the exit status that goes with it."""
-    if isinstance(error, BrokenPipeError):
-        _forget_output()
-        return _BROKEN_PIPE
     named = _named(error)
+    if streams.failure is not None and streams.is_cause(error):
+        if isinstance(streams.failure, BrokenPipeError):
+            return _BROKEN_PIPE  # whoever read our output has what they wanted, and gone
+        named = OutputFailed(reason=streams.failure.strerror or str(streams.failure))
     if isinstance(named, InternalError) or frame.debug:
         _trace(error, frame)
     status = _interrupted_status(frame) if isinstance(named, Interrupted) else named.exit_code
@@ -62,10 +62,3 @@ def _trace(error: BaseException, frame: Frame) -> None:
     """The traceback, for --debug alone."""
     if frame.debug:
         traceback.print_exception(error, file=frame.printer.err)
-
-
-def _forget_output() -> None:
-    """Whoever read our output has gone; nothing more must be sent, not even on exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)

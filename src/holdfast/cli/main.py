@@ -14,6 +14,7 @@ from holdfast.cli.app_options import APP
 from holdfast.cli.commands import GLOBAL, Group, Lazy
 from holdfast.cli.errors import report
 from holdfast.cli.frame import Frame, foresee
+from holdfast.cli.streams import StandardStreams
 from holdfast.errors import ExitCode
 from holdfast.runtime.cancel import install_signal_handlers
 
@@ -65,27 +66,22 @@ def main(arguments: Sequence[str] | None = None, *, program: click.Command = hol
     Returns:
         The exit status.
     """
-    _replace_closed_streams()
+    streams = StandardStreams()
+    streams.install()
     given = _unfolded(map(_without_marks, sys.argv[1:] if arguments is None else arguments))
     frame = foresee(given, os.environ)
     restore_handlers = install_signal_handlers(frame.cancel)
     try:
         status = _run(program, given, frame)
-        sys.stdout.flush()
+        streams.require_written()
     except SystemExit:
         raise
     except BaseException as error:  # noqa: BLE001 - the outermost edge: every error becomes one sentence
-        return report(error, frame)
+        return report(error, frame, streams)
     finally:
         restore_handlers()
+        streams.remove()
     return status
-
-
-def _replace_closed_streams() -> None:
-    """Whoever starts us without output wants none. Files that are opened later must not get its number either."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
 
 
 def _unfolded(arguments: Iterable[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -96,18 +96,21 @@ class ProgressListener(AbstractContextManager["ProgressListener"]):
             self._printer.warn("{subject}: {detail}", subject=event.subject, detail=event.code)
 
     def _show_status(self, event: Progress, now: float) -> None:
-        self._printer.message(
-            "status",
-            phase=event.phase,
-            seconds_elapsed=int(now - self._started),
-            percent_done=_share(event),
-            items_done=event.items_done,
-            items_total=event.items_total,
-            bytes_done=event.bytes_done,
-            bytes_total=event.bytes_total,
-            current=event.current,
-            **_as_restic_calls_it(event),
-        )
+        # A reader who has gone must not stop a restore in the middle: the stream remembers, and the command fails
+        # when its work is done.
+        with suppress(OSError):
+            self._printer.message(
+                "status",
+                phase=event.phase,
+                seconds_elapsed=int(now - self._started),
+                percent_done=_share(event),
+                items_done=event.items_done,
+                items_total=event.items_total,
+                bytes_done=event.bytes_done,
+                bytes_total=event.bytes_total,
+                current=event.current,
+                **_as_restic_calls_it(event),
+            )
 
     def _show_line(self, event: Progress, now: float) -> None:
         parts = [f"[{values.duration(now - self._started)}]", _(event.phase), *_amounts(event)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import stat
 import tarfile
 import time
@@ -50,8 +51,9 @@ class TarArchive:
     """POSIX (PAX) tar: any name, nanoseconds, extended attributes, sizes without limit."""
 
     def __init__(self, target: BinaryIO) -> None:
+        # With mode "w|" an archive that was given up would write its end when it is collected.
         self._tar = tarfile.open(  # noqa: SIM115 - closed by __exit__
-            fileobj=target, mode="w|", format=tarfile.PAX_FORMAT, encoding="utf-8", errors="surrogateescape"
+            fileobj=_Forward(target), mode="w", format=tarfile.PAX_FORMAT, encoding="utf-8", errors="surrogateescape"
         )
 
     def add(self, path: bytes, node: Node, content: Iterator[Buffer]) -> bool:
@@ -102,6 +104,35 @@ def _device(number: int) -> tuple[int, int]:
     """Major and minor number of a Linux `st_rdev`."""
     major = (number >> 8 & 0xFFF) | (number >> 32 & ~0xFFF & 0xFFFFFFFF)
     return major, (number & 0xFF) | (number >> 12 & ~0xFF & 0xFFFFFFFF)
+
+
+class _Forward:
+    """A file object that is only written to, for `tarfile`, which asks where it is."""
+
+    def __init__(self, target: BinaryIO) -> None:
+        self._target = target
+        self._written_bytes = 0
+
+    def write(self, content: bytes, /) -> int:
+        """Passes bytes on."""
+        self._target.write(content)
+        self._written_bytes += len(content)
+        return len(content)
+
+    def tell(self) -> int:
+        """How much was written."""
+        return self._written_bytes
+
+    def read(self, size: int, /) -> bytes:
+        """Nothing can be read from it."""
+        raise io.UnsupportedOperation(str(size))
+
+    def seek(self, position: int, /) -> object:
+        """There is only one direction."""
+        raise io.UnsupportedOperation(str(position))
+
+    def close(self) -> None:
+        """Whoever opened the target closes it."""
 
 
 class _Pieces:
