@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from faults.app_faults import Done, FaultyApp
-from faults.app_kills import Point, create_again, parts_of, require_tidy, restore_again, with_error
-from faults.test_kill_app import COMMANDS, Command, Trials
+from faults.app_faults import KEPT, Done, FaultyApp
+from faults.app_kills import Point, create_again, parts_of, require_tidy, restore_again, rotate_again, with_error
+from faults.test_kill_app import Command, Trials, every_command
 
 POINTS = 8
 ERRORS = {
@@ -25,11 +26,14 @@ ERRORS = {
     "ftruncate": ("EIO",),
     "unlink": ("EIO",),
 }
-CREATE, RESTORE, _ = COMMANDS
 
 
 class Failing(Trials):
     """Copies of an application on which a command meets an error."""
+
+    @property
+    def _judges(self) -> dict[str, Callable[[FaultyApp, Done], None]]:
+        return {"create": self._after_create, "restore": self._after_restore, "rotate": self._after_rotate}
 
     def meet(self, point: Point, error: str, *, lasting: bool) -> None:
         trial = self._app.copy(self._home / "trial")
@@ -39,10 +43,7 @@ class Failing(Trials):
         print(done.err[-1500:])
         if not is_mute:
             require_named(done)
-        if self._command is CREATE:
-            self._after_create(trial, done)
-        else:
-            self._after_restore(trial, done)
+        self._judges[self._command.name](trial, done)
         require_tidy(trial)
         shutil.rmtree(trial.folder)
 
@@ -70,6 +71,19 @@ class Failing(Trials):
         assert parts_of(app) == self.before.stored
         assert app.ids() == self.before.ids
 
+    def _after_rotate(self, app: FaultyApp, done: Done) -> None:
+        assert parts_of(app) == self.before.live
+        stays = {target: ids[:KEPT] for target, ids in self.before.ids.items()}
+        ids = app.ids()
+        for target, former in self.before.ids.items():
+            assert ids[target][:KEPT] == stays[target], "a backup is gone that was to stay"
+            assert set(ids[target]) <= set(former)
+        if done.status == 0:
+            assert ids == stays, "success, and not rotated"
+        app.require_whole()
+        rotate_again(app)
+        assert app.ids() == stays
+
 
 def require_named(done: Done) -> None:
     """Success, or an error that has a name."""
@@ -80,11 +94,8 @@ def require_named(done: Done) -> None:
         assert error["exit_code"] == done.status
 
 
-commands = pytest.mark.parametrize("command", [CREATE, RESTORE], ids=["create", "restore"])
-
-
 @pytest.mark.deep
-@commands
+@every_command
 def test_some_system_calls_fail(tmp_path: Path, rng: random.Random, command: Command) -> None:
     trials = Failing(tmp_path, command)
     for point in rng.sample(trials.points(tuple(ERRORS)), POINTS):
@@ -92,7 +103,7 @@ def test_some_system_calls_fail(tmp_path: Path, rng: random.Random, command: Com
 
 
 @pytest.mark.deep
-@commands
+@every_command
 def test_every_system_call_fails(tmp_path: Path, rng: random.Random, command: Command) -> None:
     trials = Failing(tmp_path, command)
     for point in trials.points(tuple(ERRORS)):

@@ -63,6 +63,8 @@ def apply_retention(context: AppContext, plans: RetentionPlans) -> RetentionRepo
 
 def _apply(context: AppContext, target: Target, plan: BackupRetentionPlan, plans: RetentionPlans) -> RetentionResult:
     try:
+        # What a run left that was killed in the middle of a removal goes first.
+        target.prepare()
         stored = target.backups()
         again = backup_retention.plan(facts_of(stored), plans.rules[target.name], context.now())
         again = _limited(again, stored, plans.type)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.errors import DamageError, ObjectNotFound, ShortRead
+from holdfast.errors import DamageError, ObjectNotFound, ShortRead, TargetError
 from holdfast.model.backup import Manifest, is_backup_id
 from holdfast.model.blob import BlobType
 from holdfast.model.component import Problem
@@ -148,7 +148,7 @@ class Listing:
             # It may have been stored by somebody else after the index was last looked at.
             manifest = _read(self._access.reader(), snapshot)
         if manifest is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(TargetError):
                 write_privately(path, encode_manifest(manifest))
         return manifest
 

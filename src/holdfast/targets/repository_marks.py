@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
+from holdfast.errors import Phrase, TargetError
 from holdfast.model.backup import Marks
 
 _HOLD = "hold:"
@@ -65,23 +66,39 @@ class LocalMarks:
     def write(self, backup_id: str, marks: Marks) -> None:
         """Replaces what is noted about a backup."""
         noted = msgspec.structs.replace(marks, hold_reason="", held_at=None)
-        if noted == Marks():
-            self.forget([backup_id])
-        else:
+        if noted != Marks():
             write_privately(self._path(backup_id), msgspec.json.encode(noted))
+            return
+        try:
+            self._path(backup_id).unlink(missing_ok=True)
+        except OSError as error:
+            raise _unwritable(self._path(backup_id), error) from error
 
     def forget(self, backup_ids: Iterable[str]) -> None:
-        """Drops the notes of backups that are gone."""
+        """Drops the notes of backups that are gone; one that cannot be removed says nothing about any other backup."""
         for backup_id in backup_ids:
-            self._path(backup_id).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._path(backup_id).unlink(missing_ok=True)
 
     def _path(self, backup_id: str) -> Path:
         return self._folder / f"{backup_id}.json"
 
 
 def write_privately(path: Path, content: bytes) -> None:
-    """Puts a small file in place, whole and durably, readable by its owner only."""
-    _make_privately(path.parent)
+    """Puts a small file in place, whole and durably, readable by its owner only. Raises `TargetError`."""
+    try:
+        _make_privately(path.parent)
+        _put(path, content)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> TargetError:
+    values = {"path": path, "reason": error.strerror or str(error)}
+    return TargetError(detail=Phrase("{path} cannot be written: {reason}", values))
+
+
+def _put(path: Path, content: bytes) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with open(descriptor, "wb") as file:
