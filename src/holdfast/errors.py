@@ -878,6 +878,38 @@ class SealVerificationFailed(TargetError):
     hint = "Nothing bad was stored; test this machine's memory before you trust it with backups."
 
 
+# --- telling people -----------------------------------------------------------------------------------
+
+
+class DeliveryFailed(HoldfastError):
+    """A message did not reach a channel this time."""
+
+    code = "delivery-failed"
+    transient = True
+    message = "channel {channel} did not take the message: {reason}"
+    hint = "It is tried again. See `holdfast notify list`, and try the channel with `holdfast notify test`."
+
+
+class DeliveryRefused(DeliveryFailed):
+    """A message will not reach a channel as it is configured."""
+
+    code = "delivery-refused"
+    transient = False
+    message = "channel {channel} refuses the message: {reason}"
+    hint = "Correct its URL under [notify] in holdfast.toml, then run `holdfast notify test`."
+
+
+class DestinationRefused(HoldfastError):
+    """A connection was to go where no message may go."""
+
+    code = "destination-refused"
+    message = "no connection is made to {host!r}: {reason}"
+    hint = "If it is your own server, write its name or address into allow under [notify] in holdfast.toml."
+
+
+# --- what became of it --------------------------------------------------------------------------------
+
+
 class BackupIncomplete(HoldfastError):
     """A snapshot was saved, but something selected could not be read."""
 
@@ -903,3 +935,118 @@ class BackupTooOld(HoldfastError):
     exit_code = ExitCode.OBJECTIVE_MISSED
     message = "{what}"
     hint = "Find out why no newer backup was made: see the log and `holdfast doctor`."
+
+
+# --- requests over the network ----------------------------------------------------------------------
+
+
+class RequestError(HoldfastError):
+    """A request to the server that it does not carry out; nothing was attempted."""
+
+    code = "request"
+    exit_code = ExitCode.USAGE
+
+
+class NotAuthenticated(RequestError):
+    """Nobody can be told from the request, or the token is no longer good."""
+
+    code = "not-authenticated"
+    message = "this request carries no valid token"
+    hint = "Send a token as `Authorization: Bearer …`; an administrator makes one with `holdfast token create`."
+
+
+class ScopeMissing(RequestError):
+    """The token is good, but not for this."""
+
+    code = "scope-missing"
+    message = "this token may not do that: it takes the scope {scope}"
+    hint = "Ask an administrator for a token with that scope."
+
+
+class TooManyRequests(RequestError):
+    """Somebody asks too often, or guesses tokens."""
+
+    code = "too-many-requests"
+    transient = True
+    message = "too many requests from this address"
+    hint = "Wait {seconds} seconds and try again."
+
+
+class HostRefused(RequestError):
+    """A request for a host name, or from a web page, that this server does not answer for."""
+
+    code = "host-refused"
+    message = "this server does not answer for {host}"
+    hint = "Ask under a name that it knows, or add this one to allowed_hosts in holdfast.toml."
+
+
+class RequestTooLarge(RequestError):
+    """A body, an address or headers beyond what any request of this interface needs."""
+
+    code = "request-too-large"
+    message = "this request is too large: {what} may have {limit}"
+    hint = "Send less."
+
+
+class RequestInvalid(RequestError):
+    """A body or a parameter that is not as the interface describes it."""
+
+    code = "request-invalid"
+    message = "{field} is not valid: {reason}"
+    hint = "See /openapi.json for what this request takes."
+
+
+class RouteNotFound(RequestError):
+    """There is nothing at this address."""
+
+    code = "route-not-found"
+    message = "there is nothing at this address for this method"
+    hint = "See /openapi.json for what there is."
+
+
+class RangeRefused(RequestError):
+    """A part of a file was asked for that it does not have, or several parts at once."""
+
+    code = "range-refused"
+    message = "that part of the file cannot be sent; it has {size} bytes"
+    hint = "Ask for one range within the file, or for all of it."
+
+
+class RunNotFound(RequestError):
+    """No run has that id."""
+
+    code = "run-not-found"
+    message = "there is no run {run}"
+    hint = "See /api/v1/runs for those there are."
+
+
+class SetupRefused(RequestError):
+    """The first token was asked for with a set-up token that is not, or no longer, the one that was shown."""
+
+    code = "setup-refused"
+    message = "this set-up token is not good"
+    hint = "Take the one that the server printed when it started; start it again for a new one."
+
+
+class BindRefused(UsageError):
+    """The server would be reachable from other machines without encryption."""
+
+    code = "bind-refused"
+    message = "{host} can be reached from other machines, and tokens would travel there unencrypted"
+    hint = "Give tls_cert and tls_key, put a proxy with TLS before 127.0.0.1, or pass --insecure-http if you must."
+
+
+class PortUnavailable(HoldfastError):
+    """The server cannot listen where it should."""
+
+    code = "port-unavailable"
+    message = "cannot listen on {host} port {port}: {reason}"
+    hint = "Stop what listens there, or choose another port with --port."
+
+
+class ExtraMissing(UsageError):
+    """A part of Holdfast was asked for whose libraries are not installed."""
+
+    code = "extra-missing"
+    message = "{what} needs libraries that are not installed: {name} is missing"
+    hint = "Install them with `pip install 'holdfast[{extra}]'`."

@@ -1,0 +1,113 @@
+"""Keeps the catalog's mirror of the targets fresh, so that lists are quick however many backups there are."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from holdfast.app import App
+from holdfast.app.building import local_root
+from holdfast.catalog import Copies
+from holdfast.errors import HoldfastError
+from holdfast.model.backup import StoredBackup
+from holdfast.operations.choice import stored_backups
+from holdfast.operations.reports import CreateReport, DeleteReport, HoldReport, RetentionReport
+from holdfast.runtime.clock import Clock
+
+# A folder that changes all the time must not keep us listing all the time.
+_LEAST_S = 5.0
+_SHARE = 20.0
+_ELSEWHERE_S = 900.0
+
+
+class Mirror:
+    """The copies of one application's backups, as the targets list them.
+
+    What a run did is put in at once; what others do to a folder of this machine is seen from the folder's time of
+    change, soon after; what they do elsewhere, when the target is listed again.
+
+    Args:
+        copies: where the mirror is kept.
+        open_app: opens the application for one listing.
+    """
+
+    def __init__(self, copies: Copies, open_app: Callable[[], App], clock: Clock) -> None:
+        self._copies = copies
+        self._open_app = open_app
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._marks: dict[str, object] = {}
+        self._listed_at = float("-inf")
+        self._took_s = 0.0
+        self.unreachable: dict[str, HoldfastError] = {}
+
+    def refresh(self) -> None:
+        """Lists all targets now. A target that cannot be asked keeps what is known of it, and is `unreachable`."""
+        with self._lock:
+            began = self._clock.monotonic()
+            with self._open_app() as app:
+                marks = _marks(app)
+                found, unreachable = stored_backups(app.context.targets.values())
+                at = app.context.now()
+                for name, backups in found.items():
+                    self._copies.replace(app.name, name, backups, at)
+            self.unreachable = {copy.target: copy.error for copy in unreachable if copy.error is not None}
+            self._marks = marks
+            self._listed_at = self._clock.monotonic()
+            self._took_s = self._listed_at - began
+
+    def refresh_if_changed(self) -> bool:
+        """Lists all targets if a folder of this machine changed, or if it is long ago. Returns whether it did."""
+        waited_s = self._clock.monotonic() - self._listed_at
+        if waited_s < max(_LEAST_S, _SHARE * self._took_s):
+            return False
+        with self._open_app() as app:
+            same = _marks(app) == self._marks
+        if same and waited_s < _ELSEWHERE_S:
+            return False
+        self.refresh()
+        return True
+
+    def take_in(self, app: App, report: object) -> None:
+        """Puts in what a run did, without listing anything."""
+        if isinstance(report, CreateReport):
+            self._stored(app, [copy.stored for copy in report.copies if copy.stored is not None])
+            for result in report.retention:
+                self._dropped(app, result.target, result.removed)
+        elif isinstance(report, RetentionReport):
+            for result in report.results:
+                self._dropped(app, result.target, result.removed)
+        elif isinstance(report, DeleteReport):
+            for target, removed in report.removed.items():
+                self._dropped(app, target, removed)
+        elif isinstance(report, HoldReport):
+            self._stored(app, [copy.stored for copy in report.copies if copy.stored is not None])
+
+    def _stored(self, app: App, backups: Iterable[StoredBackup]) -> None:
+        for stored in backups:
+            self._copies.put(app.name, stored)
+
+    def _dropped(self, app: App, target: str, removed: Iterable[str]) -> None:
+        for backup_id in removed:
+            self._copies.drop(app.name, target, backup_id)
+
+
+def _marks(app: App) -> dict[str, object]:
+    """What changes when somebody adds or removes files of a target on this machine: times of its folders."""
+    marks: dict[str, object] = {}
+    for name, target in app.config.targets.items():
+        root = local_root(app.config, target)
+        if root is not None:
+            marks[name] = _folder_times(root)
+    return marks
+
+
+def _folder_times(root: Path) -> tuple[tuple[str, int], ...]:
+    try:
+        with os.scandir(root) as entries:
+            below = [(entry.name, entry.stat().st_mtime_ns) for entry in entries if entry.is_dir(follow_symlinks=False)]
+        return (("", os.stat(root).st_mtime_ns), *sorted(below))
+    except OSError:
+        return ()

@@ -1,0 +1,64 @@
+"""What is written down about a run: from a report or an error to the fields of a `Run`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, cast
+
+import msgspec
+
+from holdfast.errors import ExitCode, HoldfastError, Interrupted
+from holdfast.model.run import Run, RunError, RunState
+from holdfast.operations.reports import CreateReport, RestoreReport, plain
+
+
+def failed(run: Run, error: HoldfastError, at: datetime) -> Run:
+    """A run that raised."""
+    state = RunState.CANCELLED if isinstance(error, Interrupted) else RunState.FAILED
+    return msgspec.structs.replace(run, state=state, finished_at=at, error=run_error(error))
+
+
+def reported(run: Run, report: msgspec.Struct, at: datetime) -> Run:
+    """A run that came to its end, with or without a failure in its report."""
+    failure: HoldfastError | None = getattr(report, "failure", None)
+    known: dict[str, Any] = {}
+    if isinstance(report, CreateReport):
+        known = {
+            "backup_id": report.backup_id,
+            "content_bytes": report.content_bytes,
+            "stored_bytes": report.stored_bytes,
+            "seconds": report.seconds,
+        }
+    elif isinstance(report, RestoreReport):
+        known = {"backup_id": report.backup_id, "seconds": report.seconds}
+    return msgspec.structs.replace(
+        run,
+        state=_state_of(failure),
+        finished_at=at,
+        error=None if failure is None else run_error(failure),
+        report=cast("dict[str, object]", plain(report)),
+        **known,
+    )
+
+
+def _state_of(failure: HoldfastError | None) -> RunState:
+    if failure is None:
+        return RunState.SUCCEEDED
+    return RunState.PARTIAL if failure.exit_code == ExitCode.INCOMPLETE else RunState.FAILED
+
+
+def run_error(error: HoldfastError) -> RunError:
+    """An error as it is kept. A context never holds a secret; see `holdfast.errors`."""
+    context = {name: str(value) for name, value in error.context.items()}
+    return RunError(
+        code=error.code,
+        message=str(error),
+        hint=error.hint.format_map(_Missing(context)),
+        exit_code=error.exit_code,
+        context=context,
+    )
+
+
+class _Missing(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"
