@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from e2e.deployments import STAMP, Machine, back_up_in_the_past, install, modes, rows, tree
-from holdfast.config.schedule import schedule_problem
+from holdfast.policy.cron import schedule_problem
 
 TABLES = ("stations", "tariffs", "sessions")
 

@@ -23,7 +23,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from e2e.deployments import STAMP, Machine, install, modes, rows, script, tree
-from holdfast.config.schedule import schedule_problem
+from holdfast.policy.cron import schedule_problem
 
 TABLES = ("users", "clients", "portraits", "videos")
 

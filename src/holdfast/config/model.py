@@ -145,7 +145,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         keep: which backups stay in its targets; None removes nothing.
         jitter: a run starts up to so much later, so that not all machines start at once.
         retries: how often a failed run is repeated.
-        retry_delay: how long to wait before that.
+        retry_delay: how long to wait before that; twice as long each further time.
+        timeout: a run that takes longer is ended and has failed.
+        enabled: whether its schedule counts.
     """
 
     schedule: str | None = None
@@ -156,6 +158,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     jitter: Span = "0s"
     retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
     retry_delay: Span = "5m"
+    timeout: Span = "24h"
+    enabled: bool = True
 
     @property
     def jitter_s(self) -> int:
@@ -166,6 +170,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def retry_delay_s(self) -> int:
         """`retry_delay` in seconds."""
         return seconds(self.retry_delay)
+
+    @property
+    def timeout_s(self) -> int:
+        """`timeout` in seconds."""
+        return seconds(self.timeout)
 
 
 class Objectives(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

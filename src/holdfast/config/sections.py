@@ -13,9 +13,9 @@ from holdfast.config.model import HOOKS, App, Hooks, Keep, Notify, Objectives, P
 from holdfast.config.positions import KeyPath
 from holdfast.config.problems import listed, nearest
 from holdfast.config.reader import Reader
-from holdfast.config.schedule import schedule_problem
 from holdfast.config.shapes import items, table
 from holdfast.config.spans import seconds
+from holdfast.policy.cron import schedule_problem
 
 _OPERATORS = frozenset({"&&", "||", "|", ";", ">", ">>", "<", "&", "2>&1"})
 
