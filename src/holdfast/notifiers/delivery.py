@@ -95,12 +95,12 @@ class Courier:
     def accept_all(self, notices: Iterable[Notice]) -> int:
         """The same for several at once; who is told that backups work again is not told of the success as well."""
         given = list(notices)
-        doubled = {Occasion.SUCCESS} if {Occasion.RECOVERED, *(one.occasion for one in given)} <= self._on else set()
-        doubled = doubled if any(one.occasion is Occasion.RECOVERED for one in given) else set()
-        return sum(self._store(notice, self._wanting(notice.occasion, doubled)) for notice in given)
+        recovered = Occasion.RECOVERED in self._on and any(one.occasion is Occasion.RECOVERED for one in given)
+        return sum(self._store(notice, self._wanting(notice.occasion, recovered=recovered)) for notice in given)
 
-    def _wanting(self, occasion: Occasion, doubled: Collection[Occasion]) -> list[Channel]:
-        message = occasion in ALWAYS or (occasion in self._on and occasion not in doubled)
+    def _wanting(self, occasion: Occasion, *, recovered: bool) -> list[Channel]:
+        doubled = recovered and occasion is Occasion.SUCCESS
+        message = occasion in ALWAYS or (occasion in self._on and not doubled)
         return [each for each in self._channels.values() if (occasion in PINGS if each.is_ping else message)]
 
     def _store(self, notice: Notice, channels: Iterable[Channel]) -> int:
@@ -184,6 +184,8 @@ class Courier:
             busy = set(self._busy)
         due = self._deliveries.take_due(now, _BATCH, hold_s=_HOLD_S)
         found |= {each.delivery_id: each for each in due if each.channel not in busy}
+        with self._lock:
+            self._fresh |= {each.delivery_id: each for each in due if each.channel in busy}
         self._forget(now)
         return sorted(found.values(), key=lambda delivery: delivery.created_at)
 

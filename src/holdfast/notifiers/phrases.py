@@ -38,6 +38,11 @@ WORDS: dict[tuple[Occasion, str], Words] = {
     (Occasion.FAILURE, "verify"): Words(
         N_("{app}: the verification failed"), N_("Backups could not be read again to their end."), _DOCTOR
     ),
+    (Occasion.FAILURE, "after"): Words(
+        N_("{app}: something after the backup failed"),
+        N_("The backup was made; what should have followed it was not done."),
+        _DOCTOR,
+    ),
     (Occasion.FAILURE, "lost"): Words(
         N_("{app}: the backup broke off"),
         N_("The process that made the backup ended without a word."),
