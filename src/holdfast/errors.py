@@ -1050,3 +1050,41 @@ class ExtraMissing(UsageError):
     code = "extra-missing"
     message = "{what} needs libraries that are not installed: {name} is missing"
     hint = "Install them with `pip install 'holdfast[{extra}]'`."
+
+
+# --- what is known of runs and people -----------------------------------------------------------------
+
+
+class CatalogUnavailable(HoldfastError):
+    """The catalog cannot be reached, read or written; nothing in it was changed."""
+
+    code = "catalog-unavailable"
+    transient = True
+    message = "the catalog {place} cannot be used: {reason}"
+    hint = "Put right what is named and try again. Backups are not touched by this."
+
+
+class CatalogDamaged(HoldfastError):
+    """The database of the catalog is not whole."""
+
+    code = "catalog-damaged"
+    exit_code = ExitCode.DAMAGED
+    message = "the catalog {place} is damaged: {reason}"
+    hint = "Move it away and run `holdfast catalog rebuild`, which makes it again from the targets; backups are intact."
+
+
+class CatalogNewer(HoldfastError):
+    """A newer version changed the catalog so that this one cannot work with it."""
+
+    code = "catalog-newer"
+    message = "the catalog {place} was changed by a newer version of Holdfast"
+    hint = "Install that version here, too."
+
+
+class AuditForged(HoldfastError):
+    """The audit log is not what was written."""
+
+    code = "audit-forged"
+    exit_code = ExitCode.DAMAGED
+    message = "the audit log is not what was written: {what} at entry {number}"
+    hint = "Keep a copy of the catalog as it is, find out who could write to it, and replace all tokens."

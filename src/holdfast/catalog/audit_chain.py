@@ -1,0 +1,118 @@
+"""What ties the entries of an audit log together, and how a log is judged. Knows no database."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from holdfast.catalog.columns import encoded, micros
+from holdfast.model.access import AuditEntry, AuditVerdict
+
+GENESIS = "0" * 64
+
+
+class Head(NamedTuple):
+    """What a log says about its own end. `mac` authenticates both values."""
+
+    entries: int
+    chain: str
+    mac: str
+
+
+class Chain:
+    """MACs under the key of a catalog."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = hmac.digest(key, b"holdfast audit 1", "sha256")
+
+    def link(self, previous: str, entry: AuditEntry) -> str:
+        """The chain value of an entry that follows the entry with this chain value."""
+        return self._mac(b"entry", previous, _canonical(entry))
+
+    def broken_link(self, previous: str, entry: AuditEntry) -> str:
+        """The chain value of an entry that was written although the log's end was forged.
+
+        SAFETY: a log never heals. Without this, the next entry would make a log whose end was cut look whole.
+        """
+        return self._mac(b"entry after a forged head", previous, _canonical(entry))
+
+    def head(self, entries: int, chain: str) -> Head:
+        """An authentic head."""
+        return Head(entries, chain, self._mac(b"head", str(entries), chain))
+
+    def authentic(self, head: Head | None) -> bool:
+        """Whether a head was written by who has the key."""
+        return head is not None and hmac.compare_digest(
+            self.head(head.entries, head.chain).mac.encode(), _bytes(head.mac)
+        )
+
+    def judge(self, entries: Sequence[AuditEntry], head: Head | None, expected: str = "") -> AuditVerdict:
+        """Whether a log is what was written.
+
+        Args:
+            entries: all there are, by number.
+            head: as it is stored; None if it is missing.
+            expected: chain value of an entry, or of the whole log, that was noted elsewhere; empty for none.
+        """
+        last = entries[-1].chain if entries else GENESIS
+        bad, reason = self._first_bad(entries) or self._bad_end(entries, head) or (0, "")
+        if not bad and expected and expected not in {GENESIS, *(entry.chain for entry in entries)}:
+            bad, reason = len(entries) + 1, "cut"
+        return AuditVerdict(entries=len(entries), head=last, first_bad=bad, reason=reason)
+
+    def _first_bad(self, entries: Sequence[AuditEntry]) -> tuple[int, str] | None:
+        previous = GENESIS
+        for number, entry in enumerate(entries, start=1):
+            if entry.number != number:
+                return number, "missing"
+            if not _same(self.link(previous, entry), entry.chain):
+                return number, self._what_happened(previous, entry, entries)
+            previous = entry.chain
+        return None
+
+    def _what_happened(self, previous: str, entry: AuditEntry, entries: Iterable[AuditEntry]) -> str:
+        if _same(self.broken_link(previous, entry), entry.chain):
+            return "cut"
+        if any(_same(self.link(other, entry), entry.chain) for other in (GENESIS, *(one.chain for one in entries))):
+            return "reordered"
+        return "edited"
+
+    def _bad_end(self, entries: Sequence[AuditEntry], head: Head | None) -> tuple[int, str] | None:
+        if head is None or not self.authentic(head):
+            return len(entries) + 1, "cut"
+        if head.entries > len(entries):
+            return len(entries) + 1, "cut"
+        if head.entries < len(entries):
+            return head.entries + 1, "edited"
+        # The count fits and every link does, so that the last link is the head's unless the head is of another log.
+        return (
+            None if _same(head.chain, entries[-1].chain if entries else GENESIS) else (max(1, len(entries)), "edited")
+        )
+
+    def _mac(self, purpose: bytes, *parts: str) -> str:
+        message = b"\0".join([purpose, *(_bytes(part) for part in parts)])
+        return hmac.digest(self._key, message, "sha256").hex()
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(_bytes(one), _bytes(other))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def _canonical(entry: AuditEntry) -> str:
+    # The number is not part of it: the place in the chain says it, and a moved entry is told from an edited one.
+    return encoded(
+        [
+            micros(entry.at),
+            entry.actor,
+            entry.action,
+            entry.subject,
+            entry.outcome,
+            entry.address,
+            entry.detail,
+        ]
+    )

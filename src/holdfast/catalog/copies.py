@@ -1,0 +1,167 @@
+"""A mirror of what the targets keep, so that lists are quick and work while a target is away."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from holdfast.catalog.columns import encoded
+from holdfast.catalog.queries import CopyTotals
+from holdfast.catalog.schema import copies, listings
+from holdfast.catalog.storage import Storage
+from holdfast.model.backup import BackupType, StoredBackup
+from holdfast.runtime.clock import Clock
+
+_KEY = [copies.c.app, copies.c.backup_id, copies.c.target]
+_MANY = 500
+
+
+class Copies:
+    """The mirrored copies of a catalog. The targets are the truth; nothing is deleted from them on the word of this."""
+
+    def __init__(self, storage: Storage, clock: Clock) -> None:
+        self._storage = storage
+        self._clock = clock
+
+    def replace(self, app: str, target: str, backups: Sequence[StoredBackup], at: datetime) -> None:
+        """Makes the mirror of one target what the target lists. Writes only what differs.
+
+        Args:
+            at: the moment before the target was asked; a copy that was put later stays although it is not listed.
+        """
+        listed = {backup.backup_id: _values(app, backup, at) for backup in backups}
+        with self._storage.write() as connection:
+            self._storage.take_turn(connection, f"copies:{app}:{target}")
+            here = (copies.c.app == app, copies.c.target == target)
+            columns = (copies.c.backup_id, copies.c.digest, copies.c.seen_at)
+            known = {row.backup_id: row for row in connection.execute(sa.select(*columns).where(*here))}
+            gone = [one for one, row in known.items() if one not in listed and row.seen_at <= at]
+            for start in range(0, len(gone), _MANY):
+                part = copies.c.backup_id.in_(gone[start : start + _MANY])
+                connection.execute(sa.delete(copies).where(*here, part))
+            fresh = [row for one, row in listed.items() if one not in known or known[one].digest != row["digest"]]
+            for start in range(0, len(fresh), _MANY):
+                self._write(connection, fresh[start : start + _MANY])
+            moment = {"app": app, "target": target, "refreshed_at": at}
+            self._storage.upsert(connection, listings, [moment], [listings.c.app, listings.c.target])
+
+    def put(self, app: str, backup: StoredBackup) -> None:
+        """Writes one copy, new or in place of what was known of it."""
+        with self._storage.write() as connection:
+            self._write(connection, [_values(app, backup, self._clock.now().at())])
+
+    def drop(self, app: str, target: str, backup_id: str) -> None:
+        """Removes one copy from the mirror."""
+        one = (copies.c.app == app, copies.c.target == target, copies.c.backup_id == backup_id)
+        with self._storage.write() as connection:
+            connection.execute(sa.delete(copies).where(*one))
+
+    def page(
+        self,
+        app: str,
+        type: BackupType | None = None,  # noqa: A002 - as everywhere else
+        limit: int = 50,
+        offset: int = 0,
+        *,
+        target: str | None = None,
+    ) -> list[StoredBackup]:
+        """A page of backups, newest first, each with all its copies in the order of the targets' names.
+
+        Args:
+            type: only backups of this type.
+            limit, offset: count backups, not copies; a backup in two targets is two rows of the answer.
+            target: only copies in this target.
+        """
+        wanted = [copies.c.app == app]
+        if type is not None:
+            wanted.append(copies.c.type == type.value)
+        if target is not None:
+            wanted.append(copies.c.target == target)
+        ids = sa.select(copies.c.created_at, copies.c.backup_id).where(*wanted).distinct()
+        ids = ids.order_by(copies.c.created_at.desc(), copies.c.backup_id.desc()).limit(limit).offset(offset)
+        with self._storage.read() as connection:
+            order = {row.backup_id: place for place, row in enumerate(connection.execute(ids))}
+            rows = sa.select(copies.c.backup_id, copies.c.target, copies.c.backup)
+            found = connection.execute(rows.where(*wanted, copies.c.backup_id.in_(list(order)))).all()
+        ordered = sorted(found, key=lambda row: (order[row.backup_id], row.target))
+        return [_backup(row.backup) for row in ordered]
+
+    def of(self, app: str, backup_id: str) -> list[StoredBackup]:
+        """All copies of one backup, in the order of the targets' names."""
+        one = (copies.c.app == app, copies.c.backup_id == backup_id)
+        with self._storage.read() as connection:
+            found = connection.execute(sa.select(copies.c.backup).where(*one).order_by(copies.c.target))
+            return [_backup(row.backup) for row in found]
+
+    def totals(self, app: str) -> CopyTotals:
+        """All backups of an application in numbers."""
+        each = (
+            sa.select(
+                sa.func.min(copies.c.type).label("type"),
+                sa.func.count().label("copies"),
+                sa.func.sum(copies.c.stored_bytes).label("stored_bytes"),
+                sa.func.min(copies.c.created_at, type_=copies.c.created_at.type).label("created_at"),
+                sa.func.max(sa.cast(copies.c.held, sa.Integer)).label("held"),
+                sa.func.max(sa.cast(copies.c.damaged, sa.Integer)).label("damaged"),
+            )
+            .where(copies.c.app == app)
+            .group_by(copies.c.backup_id)
+            .subquery()
+        )
+        totals = sa.select(
+            each.c.type,
+            sa.func.count().label("backups"),
+            sa.func.sum(each.c.copies).label("copies"),
+            sa.func.sum(each.c.stored_bytes).label("stored_bytes"),
+            sa.func.sum(each.c.held).label("held"),
+            sa.func.sum(each.c.damaged).label("damaged"),
+            sa.func.min(each.c.created_at, type_=copies.c.created_at.type).label("oldest_at"),
+            sa.func.max(each.c.created_at, type_=copies.c.created_at.type).label("newest_at"),
+        )
+        with self._storage.read() as connection:
+            rows = connection.execute(totals.group_by(each.c.type)).all()
+        return CopyTotals(
+            backups=sum(row.backups for row in rows),
+            copies=sum(int(row.copies) for row in rows),
+            stored_bytes=sum(int(row.stored_bytes) for row in rows),
+            by_type={BackupType(row.type): row.backups for row in sorted(rows, key=lambda row: str(row.type))},
+            held=sum(int(row.held) for row in rows),
+            damaged=sum(int(row.damaged) for row in rows),
+            oldest_at=min((row.oldest_at for row in rows), default=None),
+            newest_at=max((row.newest_at for row in rows), default=None),
+        )
+
+    def refreshed_at(self, app: str, target: str) -> datetime | None:
+        """When a target was last listed; None if it never was."""
+        here = (listings.c.app == app, listings.c.target == target)
+        with self._storage.read() as connection:
+            moment: datetime | None = connection.scalar(sa.select(listings.c.refreshed_at).where(*here))
+        return moment
+
+    def _write(self, connection: sa.Connection, rows: list[dict[str, object]]) -> None:
+        self._storage.upsert(connection, copies, rows, _KEY)
+
+
+def _values(app: str, backup: StoredBackup, seen_at: datetime) -> dict[str, object]:
+    text = encoded(backup)
+    return {
+        "app": app,
+        "backup_id": backup.backup_id,
+        "target": backup.target,
+        "type": backup.manifest.type.value,
+        "created_at": backup.manifest.created_at,
+        "stored_bytes": backup.manifest.total_size,
+        "held": backup.marks.held,
+        "damaged": backup.marks.damaged_at is not None,
+        "seen_at": seen_at,
+        "digest": hashlib.sha256(text.encode()).hexdigest(),
+        "backup": text,
+    }
+
+
+def _backup(text: str) -> StoredBackup:
+    return msgspec.json.decode(text, type=StoredBackup)

@@ -1,0 +1,54 @@
+"""The file of a catalog: nobody else's to read, made before the database library could make it readable."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+from collections.abc import Generator
+from pathlib import Path
+
+from holdfast.errors import CatalogUnavailable, Phrase
+
+
+@contextlib.contextmanager
+def prepared(path: Path) -> Generator[None]:
+    """Makes the folder and the file of a catalog if they are missing, and keeps other processes out of the block.
+
+    Raises:
+        CatalogUnavailable: they cannot be made, or others may read them.
+    """
+    try:
+        _make_folders(path.parent)
+        _refuse_exposed(path.parent, path)
+        lock = os.open(
+            path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        )
+    except OSError as error:
+        raise CatalogUnavailable(place=str(path), reason=error.strerror or str(error)) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise CatalogUnavailable(place=str(path), reason=error.strerror or str(error)) from error
+        _refuse_exposed(path, path)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _make_folders(folder: Path) -> None:
+    """Left alone, `mkdir` gives parents what the umask allows."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(one, 0o700)
+
+
+def _refuse_exposed(what: Path, catalog: Path) -> None:
+    mode = stat.S_IMODE(os.stat(what).st_mode)
+    if mode & 0o077:
+        reason = Phrase("others may use {path} (its mode is {mode})", {"path": str(what), "mode": f"{mode:04o}"})
+        raise CatalogUnavailable(place=str(catalog), reason=reason)
