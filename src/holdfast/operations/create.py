@@ -11,7 +11,7 @@ from holdfast.operations import log, space
 from holdfast.operations.choice import chosen_sources, chosen_targets
 from holdfast.operations.context import AppContext
 from holdfast.operations.create_run import CreateRun
-from holdfast.operations.hooks import run_after, run_hooks
+from holdfast.operations.due_hooks import BACKUP, OwedHooks, warn_of_owed
 from holdfast.operations.lock import run_lock
 from holdfast.operations.reports import CopyReport, CreateReport
 from holdfast.operations.requests import CreateRequest
@@ -40,6 +40,7 @@ def create_backup(context: AppContext, request: CreateRequest) -> CreateReport:
     if request.dry_run:
         return _dry_run(context, request, sources, targets)
     with log.logged(context, "Backup" + (f" {request.label}" if request.label else "")), run_lock(context):
+        warn_of_owed(context)
         report = _with_hooks(context, request, sources, targets)
         _log(context, report)
         return report
@@ -48,17 +49,18 @@ def create_backup(context: AppContext, request: CreateRequest) -> CreateReport:
 def _with_hooks(
     context: AppContext, request: CreateRequest, sources: Sequence[Source], targets: Sequence[Target]
 ) -> CreateReport:
-    told = {"APP": context.app, "OPERATION": "backup", "TYPE": request.type.value}
+    told = {"TYPE": request.type.value}
+    hooks = OwedHooks(context, BACKUP, context.hooks.before_backup, context.hooks.after_backup, told)
     failed: list[HookFailed] | None = None
 
     def after() -> Sequence[HookFailed]:
         nonlocal failed
         if failed is None:
-            failed = run_after(context, context.hooks.after_backup, told)
+            failed = hooks.finish()
         return failed
 
     try:
-        run_hooks(context, context.hooks.before_backup, told, cancelled=context.cancel.raise_if_cancelled)
+        hooks.begin()
         return CreateRun(context, request, sources, targets, after).run()
     finally:
         # A hook that ran, or began to, may have stopped the application: whatever happened, it must come back.

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from holdfast.operations.context import AppContext
+from holdfast.operations.due_hooks import owed
 from holdfast.operations.journal import FOLDER, JournalRecord
 from holdfast.operations.lock import lock_holder
 from holdfast.operations.reports import Finding
@@ -23,7 +24,7 @@ _EARLIEST_YEAR = 2024
 
 def examine_machine(context: AppContext) -> list[Finding]:
     """Everything that is neither a source nor a target."""
-    found = [_clock(context), *_state(context), *_restores(context), *_leftovers(context)]
+    found = [_clock(context), *_state(context), *_restores(context), *_owed(context), *_leftovers(context)]
     found += [finding for path in context.log_paths for finding in _log(path)]
     for hook in (
         *context.hooks.before_backup,
@@ -88,6 +89,21 @@ def _restores(context: AppContext) -> list[Finding]:
             detail = f"the restore of {record.backup_id} was ended in the middle: {reached}"
             hint = "Restore again, or put back the safety copies that the journal names; then delete the journal."
             found.append(Finding(level="error", code="restore-unfinished", subject=name, detail=detail, hint=hint))
+    return found
+
+
+def _owed(context: AppContext) -> list[Finding]:
+    """Hooks that were to bring the application back, and did not run because their run was ended from outside."""
+    if lock_holder(context):
+        return []
+    found: list[Finding] = []
+    for note in owed(context):
+        programs = ", ".join(due.program for due in note.due)
+        began = f" after it had run {', '.join(note.began)}" if note.began else ""
+        since = note.started_at.isoformat(timespec="seconds")
+        detail = f"the {note.operation} of {since} ended{began}, and before these hooks: {programs}"
+        hint = "The application may be stopped. Run `holdfast doctor --finish-hooks`, which runs them."
+        found.append(Finding(level="error", code="hooks-due", subject="hooks", detail=detail, hint=hint))
     return found
 
 

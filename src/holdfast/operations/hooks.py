@@ -28,7 +28,7 @@ def run_hooks(
     """
     for hook in hooks:
         context.listener(Progress(phase="hook", current=hook))
-        log.write(context, log.INFO, f"Running hook: {_program(hook)}")
+        log.write(context, log.INFO, f"Running hook: {program_of(hook)}")
         _run(context, hook, told, cancelled)
 
 
@@ -72,6 +72,6 @@ def _run(context: AppContext, hook: str, told: Mapping[str, str], cancelled: Cal
         raise HookFailed(hook=hook, reason=ending.words)
 
 
-def _program(hook: str) -> str:
-    """The program alone: arguments may hold what does not belong into a log."""
+def program_of(hook: str) -> str:
+    """The program alone: arguments may hold what does not belong into a log or a file."""
     return hook.split(maxsplit=1)[0] if hook.split() else hook

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import msgspec
 
 from holdfast.errors import TargetError
 from holdfast.operations.lock import private_directory
+from holdfast.operations.private_file import put_whole
 
 FOLDER = "restores"
 
@@ -68,16 +68,8 @@ class Journal:
 
     def _write(self) -> None:
         data = msgspec.json.format(msgspec.json.encode(self.record), indent=2) + b"\n"
-        temporary = self.path.with_suffix(".tmp")
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            with open(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                # DURABILITY: whoever finds a half-done restore after a power cut must find this file whole.
-                os.fsync(file.fileno())
-            os.replace(temporary, self.path)
-            _sync(self.path.parent)
+            put_whole(self.path, data)
         except OSError as error:
             raise TargetError(detail=f"the journal {self.path} cannot be written: {error.strerror}") from error
 
@@ -85,11 +77,3 @@ class Journal:
 def _free(folder: Path, stamp: str) -> Path:
     names = [stamp, *(f"{stamp}_{number}" for number in range(2, 1000))]
     return next(folder / f"{name}.json" for name in names if not (folder / f"{name}.json").exists())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -178,12 +178,16 @@ class StatsReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VerifiedCopy(msgspec.Struct, frozen=True, kw_only=True):
-    """One copy of a backup that was read again; whole if there are no problems and no error."""
+    """One copy of a backup that was read again; whole if there are no problems and no error.
+
+    `opened` is False where nothing but checksums was compared: what is in the files could not be looked at.
+    """
 
     target: str
     backup_id: str
     problems: tuple[Problem, ...] = ()
     error: HoldfastError | None = None
+    opened: bool = True
 
 
 class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,7 +247,10 @@ class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SourceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How fresh one source's backups are. `newest_at` None: there is no good one."""
+    """How fresh one source's backups are. `newest_at` None: there is no good one.
+
+    `checked_only`: nothing but the checksums of that backup was ever compared; it is then not `verified`.
+    """
 
     source: str
     backup_id: str = ""
@@ -251,6 +258,7 @@ class SourceStatus(msgspec.Struct, frozen=True, kw_only=True):
     age_s: float | None = None
     max_age_s: float | None = None
     verified: bool = False
+    checked_only: bool = False
     late: bool = False
 
 
@@ -260,6 +268,14 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[SourceStatus, ...]
     unreachable: tuple[CopyReport, ...] = ()
     failure: HoldfastError | None = None
+
+
+class FinishedHooks(msgspec.Struct, frozen=True, kw_only=True):
+    """Hooks that a run that was killed still owed: the programs that ran, those not configured any more, errors."""
+
+    ran: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    failed: tuple[HoldfastError, ...] = ()
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from holdfast.model.component import Problem
 from holdfast.operations import log
 from holdfast.operations.choice import LATEST, chosen_targets, copies_of, stored_backups
 from holdfast.operations.context import AppContext
+from holdfast.operations.due_hooks import warn_of_owed
 from holdfast.operations.lock import run_lock
 from holdfast.operations.opening import Named, named_backup, nearest_first, unreachable_error
 from holdfast.operations.reports import CopyReport, RestorePlan, RestoreReport
@@ -153,6 +154,7 @@ def run_restore(context: AppContext, plan: RestorePlan) -> RestoreReport:
     """
     context = log.logging_warnings(context)
     with log.logged(context, f"Restore of {plan.backup.backup_id}"), run_lock(context):
+        warn_of_owed(context)
         report = RestoreRun(context, plan).run()
         log.write_problems(context, report.problems)
         for done in report.components:

@@ -6,11 +6,12 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from holdfast.errors import BackupNotFound, DamageError, HoldfastError, HookFailed, TargetError
+from holdfast.errors import BackupNotFound, DamageError, HoldfastError, TargetError
 from holdfast.model.component import Problem
 from holdfast.model.event import Progress
 from holdfast.operations.context import AppContext
-from holdfast.operations.hooks import problem_of, run_after, run_hooks
+from holdfast.operations.due_hooks import RESTORE, OwedHooks
+from holdfast.operations.hooks import problem_of
 from holdfast.operations.journal import Journal, JournalEntry, JournalRecord
 from holdfast.operations.judging import judge
 from holdfast.operations.proof import prove
@@ -41,16 +42,17 @@ class RestoreRun:
         self._next_copy(None)
         check_space(needed_space(self._components))
         journal = self._journal = Journal(self._context.state_dir, self._record())
-        told = {"APP": self._context.app, "OPERATION": "restore", "BACKUP": self._plan.backup.backup_id}
+        told = {"BACKUP": self._plan.backup.backup_id}
+        hooks = OwedHooks(self._context, RESTORE, self._plan.before, self._plan.after, told)
         try:
             try:
                 with self._stage("hooks"):
-                    cancelled = self._context.cancel.raise_if_cancelled
-                    run_hooks(self._context, self._plan.before, told, cancelled=cancelled)
+                    hooks.begin()
                 self._load_all()
             finally:
                 # The hook before may have stopped the application: it must come back whatever happened.
-                failed = self._after(told)
+                failed = hooks.finish()
+                self._problems += [problem_of(error) for error in failed]
             if failed and self._failure is None:
                 self._failure = failed[0]
         except HoldfastError as error:
@@ -66,11 +68,6 @@ class RestoreRun:
             journal.finish(self._context.now(), failure)
         except TargetError as error:
             self._problems.append(Problem(code="journal-failed", subject=str(journal.path), detail=str(error)))
-
-    def _after(self, told: dict[str, str]) -> list[HookFailed]:
-        failed = run_after(self._context, self._plan.after, told)
-        self._problems += [problem_of(error) for error in failed]
-        return failed
 
     def _next_copy(self, error: TargetError | None) -> None:
         """Goes on with the nearest copy that is left and whole.

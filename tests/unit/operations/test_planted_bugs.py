@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from holdfast.operations import create, create_run, delete, restore_plan, restore_run, retention
+from holdfast.operations import create, create_run, delete, due_hooks, restore_plan, restore_run, retention
 from holdfast.operations import restore as restore_module
 from holdfast.operations.create_run import CreateRun
 from holdfast.operations.destinations import Destination
@@ -17,7 +17,7 @@ from holdfast.operations.journal import Journal
 from holdfast.policy import backup_retention
 from holdfast.protocols.target import Target
 from holdfast.testing.stand_in import standing_in
-from unit.operations import test_create, test_incremental, test_lock, test_restore, test_retention
+from unit.operations import test_create, test_due_hooks, test_incremental, test_lock, test_restore, test_retention
 from unit.operations.app import App
 
 
@@ -93,9 +93,15 @@ BUGS = [
     ),
     Planted(
         "services stay down",
-        restore_run,
+        due_hooks,
         {"run_after": no_problems},
         test_restore.test_services_come_back_after_a_failed_restore,
+    ),
+    Planted(
+        "nobody knows that services are down",
+        due_hooks,
+        {"put_whole": nothing},
+        test_due_hooks.test_what_brings_the_application_back_is_noted_before_it_is_stopped,
     ),
     Planted(
         "no journal", Journal, {"note": nothing}, test_restore.test_everything_comes_back_and_what_was_replaced_is_kept
