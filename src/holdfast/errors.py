@@ -910,6 +910,39 @@ class DestinationRefused(HoldfastError):
 # --- what became of it --------------------------------------------------------------------------------
 
 
+class RunTimedOut(HoldfastError):
+    """A planned run took longer than its policy allows and was ended."""
+
+    code = "run-timed-out"
+    message = "a run of policy {policy} took longer than {seconds} s and was ended"
+    hint = "Look into its log for what took so long; raise timeout of the policy in holdfast.toml if it may."
+
+
+class RunLost(HoldfastError):
+    """The process that worked on a run ended without a word."""
+
+    code = "run-lost"
+    message = "the process {holder} ended in the middle of run {run}"
+    hint = "Look for the reason in the system's log, such as missing memory; a planned run is repeated."
+
+
+class ScheduleNotInstalled(HoldfastError):
+    """Units or crontab lines for the policies could not be written or removed."""
+
+    code = "schedule-not-installed"
+    message = "the schedule cannot be put into {place}: {reason}"
+    hint = "Put right what is named, or let `holdfast serve` run the policies; what was there is unchanged."
+
+
+class PromiseBroken(HoldfastError):
+    """The schedule cannot keep what the configuration promises."""
+
+    code = "promise-broken"
+    exit_code = ExitCode.OBJECTIVE_MISSED
+    message = "the schedule does not keep what [objectives] promises: {broken}"
+    hint = "Make the change that is proposed above, or promise less."
+
+
 class BackupIncomplete(HoldfastError):
     """A snapshot was saved, but something selected could not be read."""
 

@@ -1,1 +1,1 @@
-"""Asks what is due and sees that it is run, once, under a lease."""
+"""Runs what policies say when they say it: once, even after a sleep or a crash, and never in silence."""
