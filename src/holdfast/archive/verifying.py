@@ -5,6 +5,7 @@ from __future__ import annotations
 from holdfast.archive.catalog import Listed
 from holdfast.archive.content import Shelf, stored_content
 from holdfast.archive.digest import ContentDigest
+from holdfast.archive.encryption.keys import Keys
 from holdfast.archive.layouts.layout import FileRow
 from holdfast.archive.making import hash_of
 from holdfast.errors import DamageError, DecryptionFailed, ObjectNotFound, UnsafePath
@@ -38,7 +39,7 @@ class Verification:
         """What is wrong, or nothing."""
         if not self._listed.intact:
             self._note("record-changed", self._listed.record_name, "it is not as it was written")
-        unpacks = self._can_decrypt()
+        unpacks = can_open(self._listed, self._shelf.keys)
         proved: set[str] = set()
         if unpacks and self._listed.bundle is None:
             for component in self._listed.backup.manifest.components.values():
@@ -55,8 +56,7 @@ class Verification:
         return self._problems
 
     def _rows(self) -> list[FileRow]:
-        rows = [row for row in self._listed.files if "!" not in row.name and row.purpose != "bundle"]
-        return [*rows, self._listed.bundle] if self._listed.bundle is not None else rows
+        return _files(self._listed)
 
     def _check_component(self, component: Component) -> set[str]:
         """Reads the content of a component once: whoever reads it to its end compared the files' checksums too.
@@ -104,11 +104,6 @@ class Verification:
             return False
         return True
 
-    def _can_decrypt(self) -> bool:
-        keys = self._shelf.keys
-        kinds = {row.encryption for row in self._rows()} - {""}
-        return not kinds or keys.passphrase is not None or keys.identity is not None
-
     def _progress(self, size_bytes: int, name: str) -> None:
         self._done += 1
         self._bytes += size_bytes
@@ -126,6 +121,19 @@ class Verification:
 
     def _note(self, code: str, subject: str, detail: str) -> None:
         self._problems.append(Problem(code=code, subject=subject, detail=detail))
+
+
+def can_open(listed: Listed, keys: Keys) -> bool:
+    """Whether there is a key for everything that is stored of a backup; whether it fits shows when it is used."""
+    kinds = {row.encryption for row in _files(listed)} - {""}
+    by_passphrase = keys.passphrase is not None
+    return all(by_passphrase or (kind == "age" and keys.identity is not None) for kind in kinds)
+
+
+def _files(listed: Listed) -> list[FileRow]:
+    """The files of their own that a backup consists of."""
+    rows = [row for row in listed.files if "!" not in row.name and row.purpose != "bundle"]
+    return [*rows, listed.bundle] if listed.bundle is not None else rows
 
 
 def _read(content: StoredContent) -> tuple[int, int, str]:

@@ -51,6 +51,7 @@ def state(copies: Iterable[StoredBackup]) -> str:
         words += [_("held")] if marks.held else []
         words += [_("damaged")] if marks.damaged_at is not None else []
         words += [_("verified")] if marks.verified_at is not None and marks.damaged_at is None else []
+        words += [_("checksums only")] if marks.checked_only else []
         words += [_("partial")] if copy.manifest.outcome.value == "partial" else []
     return ", ".join(dict.fromkeys(words))
 

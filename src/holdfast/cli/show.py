@@ -56,6 +56,8 @@ def _print_copy(printer: Printer, copy: StoredBackup, zone: tzinfo) -> None:
         printer.say("Damaged, found {time}: {detail}", time=moment(marks.damaged_at, zone), detail=marks.damage)
     elif marks.verified_at is not None:
         printer.say("Verified: {time}", time=moment(marks.verified_at, zone))
+    elif marks.checked_at is not None:
+        printer.say("Checked by checksum only, not opened: {time}", time=moment(marks.checked_at, zone))
     elif words := state([copy]):
         printer.say("State: {words}", words=words)
     header = [_("Component"), _("Kind"), _("Form"), _("Files"), _("Rows"), _("Size"), _("Content SHA-256")]

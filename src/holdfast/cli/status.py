@@ -33,7 +33,7 @@ def command(session: AppSession, max_age: str | None, sources: tuple[str, ...]) 
             age(source.age_s),
             source.backup_id or "-",
             _("too old") if source.late else _("never") if source.newest_at is None else _("fresh"),
-            _("verified") if source.verified else "",
+            _("verified") if source.verified else _("checksums only") if source.checked_only else "",
         ]
         for source in report.sources
     ]

@@ -34,6 +34,8 @@ def command(session: AppSession, what: str | None, everything: bool, targets: tu
         elif copy.problems:
             printer.say("Damaged: {backup} in {target}", **named)
             warn_problems(printer, copy.problems, where=copy.backup_id)
-        else:
+        elif copy.opened:
             printer.note("Whole: {backup} in {target}", **named)
+        else:
+            printer.say("Checked by checksum only, not opened: {backup} in {target}", **named)
     session.finish(report.failure)

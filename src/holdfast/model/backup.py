@@ -65,11 +65,18 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Marks(msgspec.Struct, frozen=True, kw_only=True):
-    """What is noted about a backup after it was made. A hold has a reason, which is never empty."""
+    """What is noted about a backup after it was made. A hold has a reason, which is never empty.
+
+    Attributes:
+        verified_at: when its content was last read, counted and compared.
+        checked_at: when checksums alone were last compared, because what is in the files could not be opened. Such a
+            backup is not verified, unless it was before.
+    """
 
     hold_reason: str = ""
     held_at: datetime | None = None
     verified_at: datetime | None = None
+    checked_at: datetime | None = None
     damaged_at: datetime | None = None
     damage: str = ""
 
@@ -77,6 +84,11 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True):
     def held(self) -> bool:
         """Whether retention must leave the backup alone."""
         return bool(self.hold_reason)
+
+    @property
+    def checked_only(self) -> bool:
+        """Whether nothing but checksums was ever compared, and these were as they should be."""
+        return self.checked_at is not None and self.verified_at is None and self.damaged_at is None
 
 
 class StoredBackup(msgspec.Struct, frozen=True, kw_only=True):

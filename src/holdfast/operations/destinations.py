@@ -14,6 +14,7 @@ from holdfast.errors import BackupDamaged, HoldfastError
 from holdfast.model.backup import Manifest, Marks, StoredBackup
 from holdfast.model.component import Component
 from holdfast.model.event import Listener
+from holdfast.operations.checking import damage_of, looks_inside, noted
 from holdfast.operations.lanes import Lane, gather
 from holdfast.operations.reports import CopyReport
 from holdfast.protocols.target import BackupWriter, ProvesItself, Target
@@ -81,12 +82,11 @@ class Destination:
         assert stored is not None
         if stored.marks.verified_at is not None:
             return
+        opened = self._is_proved or looks_inside(self.target, stored)
         problems = [] if self._is_proved else self.target.verify(stored, self.lane.heard(listener))
+        self._mark(noted(stored.marks, problems, now(), opened=opened))
         if problems:
-            damage = "; ".join(f"{problem.subject}: {problem.detail or problem.code}" for problem in problems[:3])
-            self._mark(Marks(damaged_at=now(), damage=damage))
-            raise BackupDamaged(backup=stored.backup_id, target=self.target.name, reason=damage)
-        self._mark(Marks(verified_at=now()))
+            raise BackupDamaged(backup=stored.backup_id, target=self.target.name, reason=damage_of(problems))
 
     def _mark(self, marks: Marks) -> None:
         assert self.stored is not None

@@ -118,8 +118,15 @@ def _backups(context: AppContext, subject: str, backups: Sequence[StoredBackup])
     verified = [stored for stored in backups if stored.marks.verified_at is not None]
     age_s = (now - newest.manifest.created_at).total_seconds()
     if not verified and age_s > _UNVERIFIED_DAYS * _DAY_S:
-        found.append(_warning("not-verified", subject, "no backup in it was verified", "Run `holdfast verify --all`."))
+        found.append(_unverified(subject, backups))
     return found
+
+
+def _unverified(subject: str, backups: Sequence[StoredBackup]) -> Finding:
+    if any(stored.marks.checked_only for stored in backups):
+        detail = "no backup in it was opened: only checksums were compared"
+        return _warning("not-opened", subject, detail, "Run `holdfast verify --all` where the key to read them is.")
+    return _warning("not-verified", subject, "no backup in it was verified", "Run `holdfast verify --all`.")
 
 
 def _copies(context: AppContext) -> list[Finding]:

@@ -47,6 +47,7 @@ def _status(
         age_s=age_s,
         max_age_s=limit,
         verified=newest.marks.verified_at is not None,
+        checked_only=newest.marks.checked_only,
         late=limit is not None and not 0 <= age_s <= limit,
     )
 

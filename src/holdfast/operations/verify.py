@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import msgspec
-
 from holdfast.errors import BackupDamaged, HoldfastError, TargetError
 from holdfast.model.backup import StoredBackup
-from holdfast.model.component import Problem
 from holdfast.operations import log
+from holdfast.operations.checking import damage_of, looks_inside, noted
 from holdfast.operations.choice import chosen_targets, copies_of, stored_backups
 from holdfast.operations.context import AppContext
 from holdfast.operations.list_backups import first_error
@@ -19,7 +17,6 @@ from holdfast.operations.reports import VerifiedCopy, VerifyReport
 from holdfast.operations.requests import VerifyRequest
 
 ALL = "all"
-_SHOWN = 3
 
 
 def verify_backups(context: AppContext, request: VerifyRequest) -> VerifyReport:
@@ -48,31 +45,21 @@ def verify_backups(context: AppContext, request: VerifyRequest) -> VerifyReport:
 def _verified(context: AppContext, stored: StoredBackup) -> VerifiedCopy:
     target = context.targets[stored.target]
     try:
+        opened = looks_inside(target, stored)
         problems = tuple(target.verify(stored, context.listener))
-        _mark(context, stored, problems)
+        target.mark(stored, noted(stored.marks, problems, context.now(), opened=opened))
     except TargetError as error:
         log.write(context, log.ERROR, f"Verification of {stored.backup_id} in {stored.target} failed: {error}")
         return VerifiedCopy(target=stored.target, backup_id=stored.backup_id, error=error)
     if problems:
-        damage = _damage(problems)
+        damage = damage_of(problems)
         log.write(context, log.ERROR, f"Backup {stored.backup_id} in {stored.target} is damaged: {damage}")
-    else:
+    elif opened:
         log.write(context, log.INFO, f"Backup {stored.backup_id} in {stored.target} is whole")
-    return VerifiedCopy(target=stored.target, backup_id=stored.backup_id, problems=problems)
-
-
-def _mark(context: AppContext, stored: StoredBackup, problems: tuple[Problem, ...]) -> None:
-    now = context.now()
-    if problems:
-        marks = msgspec.structs.replace(stored.marks, verified_at=None, damaged_at=now, damage=_damage(problems))
     else:
-        # What reads back right is whole, whatever was noted before: a disk or cable may have been put right.
-        marks = msgspec.structs.replace(stored.marks, verified_at=now, damaged_at=None, damage="")
-    context.targets[stored.target].mark(stored, marks)
-
-
-def _damage(problems: tuple[Problem, ...]) -> str:
-    return "; ".join(f"{problem.subject}: {problem.detail or problem.code}" for problem in problems[:_SHOWN])
+        text = f"Backup {stored.backup_id} in {stored.target} has its checksums; it was not opened"
+        log.write(context, log.INFO, text)
+    return VerifiedCopy(target=stored.target, backup_id=stored.backup_id, problems=problems, opened=opened)
 
 
 def _failure(copies: Iterable[VerifiedCopy]) -> HoldfastError | None:
@@ -80,5 +67,5 @@ def _failure(copies: Iterable[VerifiedCopy]) -> HoldfastError | None:
     copies = list(copies)
     for copy in copies:
         if copy.problems:
-            return BackupDamaged(backup=copy.backup_id, target=copy.target, reason=_damage(copy.problems))
+            return BackupDamaged(backup=copy.backup_id, target=copy.target, reason=damage_of(copy.problems))
     return next((copy.error for copy in copies if copy.error is not None), None)

@@ -59,6 +59,15 @@ class TakesFiles(Protocol):
         ...
 
 
+@runtime_checkable
+class MayNotOpen(Protocol):
+    """A `Target` that may keep what this machine cannot open, such as files that are encrypted to somebody else."""
+
+    def opens(self, backup: StoredBackup) -> bool:
+        """Whether `verify` looks into what is stored of a backup; without, it compares the files' checksums alone."""
+        ...
+
+
 class BackupWriter(Protocol):
     """One backup on its way into a target: not listed until `commit` returned."""
 

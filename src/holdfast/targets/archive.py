@@ -20,8 +20,8 @@ from holdfast.archive.making import Making, Plan
 from holdfast.archive.making_bundle import BundleMaking
 from holdfast.archive.output import Coding
 from holdfast.archive.removing import remove_backups, remove_leftovers
-from holdfast.archive.verifying import Verification
-from holdfast.errors import BackupNotFound, ComponentNotFound, DecryptionFailed
+from holdfast.archive.verifying import Verification, can_open
+from holdfast.errors import BackupNotFound, ComponentNotFound, DecryptionFailed, english
 from holdfast.model.backup import Manifest, Marks, StoredBackup
 from holdfast.model.component import Component, Form, Problem, Role
 from holdfast.model.event import Listener
@@ -202,13 +202,17 @@ class ArchiveTarget:
                 reader.close()
         return True
 
+    def opens(self, backup: StoredBackup) -> bool:
+        """Whether there is a key for everything that is stored of a backup: else checksums are all that is compared."""
+        return can_open(self._listed(backup), self._keys)
+
     def verify(self, backup: StoredBackup, listener: Listener) -> list[Problem]:
         """Reads everything that is stored, compares checksums, unpacks, counts."""
         return Verification(self._listed(backup), self._shelf, listener).run()
 
     def mark(self, backup: StoredBackup, marks: Marks) -> None:
         """Replaces what is noted about a backup."""
-        self._folder.replace(marks_name(backup.backup_id), msgspec.json.encode(marks))
+        self._folder.replace(marks_name(backup.backup_id), msgspec.json.encode(marks, enc_hook=english))
 
     def remove(self, backups: Sequence[StoredBackup]) -> None:
         """Deletes backups: each first vanishes from the list, then from the folder."""
