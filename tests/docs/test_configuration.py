@@ -10,6 +10,7 @@ from docs.pages import DOCS, first_column, text
 from holdfast.config.load import SECTIONS, Kinds
 from holdfast.config.model import App, Hooks, Keep, Notify, Objectives, Policy
 from holdfast.config.reader import fields_of
+from holdfast.config.server import Server
 
 PAGE = text(DOCS / "reference" / "configuration.md")
 PARTS = {
@@ -25,6 +26,7 @@ HEADINGS: dict[str, type[object]] = {
     "## `[objectives]`": Objectives,
     "## `[notify]`": Notify,
     "## `[hooks]`": Hooks,
+    "## `[server]`": Server,
 }
 KINDS = [("sources", kind) for kind in Kinds().sources.kinds()] + [
     ("targets", kind) for kind in Kinds().targets.kinds()

@@ -8,6 +8,8 @@ from typing import cast
 import msgspec
 import sqlalchemy as sa
 
+from holdfast.errors import english
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -25,9 +27,9 @@ def storable(text: str) -> str:
 def encoded(document: object) -> str:
     """A plain document as JSON with sorted keys, so that equal documents are equal texts."""
     try:
-        return msgspec.json.encode(document, order="deterministic").decode()
+        return msgspec.json.encode(document, enc_hook=english, order="deterministic").decode()
     except UnicodeEncodeError:
-        plain = _storable_parts(msgspec.to_builtins(document))
+        plain = _storable_parts(msgspec.to_builtins(document, enc_hook=english))
         return msgspec.json.encode(plain, order="deterministic").decode()
 
 

@@ -6,7 +6,8 @@ import os
 import stat
 from pathlib import Path
 
-from holdfast.errors import CatalogUnavailable, Phrase
+from holdfast.catalog.private_file import exposed, make_folders
+from holdfast.errors import CatalogUnavailable
 from holdfast.runtime.randomness import RandomBytes, random_bytes
 
 KEY_BYTES = 32
@@ -22,6 +23,7 @@ def read_or_make_key(path: Path, *, random: RandomBytes = random_bytes) -> bytes
     """
     try:
         if not path.exists():
+            make_folders(path.parent)
             _make(path, random(KEY_BYTES))
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
@@ -31,8 +33,8 @@ def read_or_make_key(path: Path, *, random: RandomBytes = random_bytes) -> bytes
             os.close(descriptor)
     except OSError as error:
         raise CatalogUnavailable(place=str(path), reason=error.strerror or str(error)) from error
-    if mode & 0o077:
-        reason = Phrase("others may use {path} (its mode is {mode})", {"path": str(path), "mode": f"{mode:04o}"})
+    reason = exposed(path, mode)
+    if reason is not None:
         raise CatalogUnavailable(place=str(path), reason=reason)
     if len(key) != KEY_BYTES:
         raise CatalogUnavailable(place=str(path), reason="the file does not hold a key of 32 bytes")

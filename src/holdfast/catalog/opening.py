@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import hmac
 import importlib
 from pathlib import Path
 from typing import Protocol
@@ -14,15 +16,18 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from holdfast.catalog.catalog import Catalog
 from holdfast.catalog.failures import named_failures, place_of
 from holdfast.catalog.private_file import prepared
+from holdfast.catalog.schema import facts
 from holdfast.catalog.storage import WRITES, Storage
 from holdfast.catalog.upgrade import upgrade
 from holdfast.errors import CatalogUnavailable, ExtraMissing, Phrase
 from holdfast.runtime.clock import Clock
 
+_LOCAL = "sqlite:///"
 _BUSY_S = 30
 _CONNECT_S = 10
 _CONNECTIONS = 10
 _MORE_CONNECTIONS = 20
+_KEY_CHECK = "key_check"
 
 
 class _LocalConnection(Protocol):
@@ -43,14 +48,35 @@ def opened(url: str, *, clock: Clock, key: bytes) -> Catalog:
     catalog = Catalog(storage, clock=clock, key=key)
     try:
         with alone, named_failures(place):
-            upgrade(storage, catalog.audit.begin)
+            upgrade(storage, functools.partial(_begin, catalog, key))
+            _check_key(storage, key)
     except BaseException:
         storage.close()
         raise
     return catalog
 
 
+def _begin(catalog: Catalog, key: bytes, connection: sa.Connection) -> None:
+    catalog.audit.begin(connection)
+    connection.execute(sa.insert(facts).values(name=_KEY_CHECK, value=_fingerprint(key)))
+
+
+def _check_key(storage: Storage, key: bytes) -> None:
+    """With another key no token would be good, and every entry of the audit log would look forged from then on."""
+    with storage.read() as connection:
+        known = connection.scalar(sa.select(facts.c.value).where(facts.c.name == _KEY_CHECK))
+    if known is not None and not hmac.compare_digest(known, _fingerprint(key)):
+        raise CatalogUnavailable(place=storage.place, reason="its key is another one than that of this machine")
+
+
+def _fingerprint(key: bytes) -> str:
+    return hmac.digest(key, b"holdfast catalog key 1", "sha256").hex()
+
+
 def _address(url: str) -> sa.URL:
+    if url.startswith(_LOCAL):
+        # Not taken apart: a file may have any name, and `?` in it begins no options.
+        return sa.URL.create("sqlite", database=url.removeprefix(_LOCAL))
     try:
         address = sa.make_url(url)
     except exc.ArgumentError:

@@ -20,7 +20,7 @@ def prepared(path: Path) -> Generator[None]:
         CatalogUnavailable: they cannot be made, or others may read them.
     """
     try:
-        _make_folders(path.parent)
+        make_folders(path.parent)
         _refuse_exposed(path.parent, path)
         lock = os.open(
             path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
@@ -39,16 +39,23 @@ def prepared(path: Path) -> Generator[None]:
         os.close(lock)
 
 
-def _make_folders(folder: Path) -> None:
-    """Left alone, `mkdir` gives parents what the umask allows."""
+def make_folders(folder: Path) -> None:
+    """Makes a folder and those above it for us alone. Raises `OSError`."""
+    # Left alone, `mkdir` gives parents what the umask allows.
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):
         with contextlib.suppress(FileExistsError):
             os.mkdir(one, 0o700)
 
 
+def exposed(path: Path, mode: int) -> Phrase | None:
+    """What is wrong with the mode of a file or folder that must be ours alone; None if nothing is."""
+    if not mode & 0o077:
+        return None
+    return Phrase("others may use {path} (its mode is {mode})", {"path": str(path), "mode": f"{mode:04o}"})
+
+
 def _refuse_exposed(what: Path, catalog: Path) -> None:
-    mode = stat.S_IMODE(os.stat(what).st_mode)
-    if mode & 0o077:
-        reason = Phrase("others may use {path} (its mode is {mode})", {"path": str(what), "mode": f"{mode:04o}"})
+    reason = exposed(what, stat.S_IMODE(os.stat(what).st_mode))
+    if reason is not None:
         raise CatalogUnavailable(place=str(catalog), reason=reason)

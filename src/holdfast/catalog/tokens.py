@@ -6,12 +6,12 @@ import base64
 import hmac
 import re
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
 
-from holdfast.catalog.columns import plain
+from holdfast.catalog.columns import micros, plain
 from holdfast.catalog.schema import tokens
 from holdfast.catalog.storage import Storage
 from holdfast.errors import CatalogUnavailable
@@ -21,6 +21,7 @@ from holdfast.runtime.randomness import RandomBytes, random_bytes
 _SECRET = re.compile(r"hf_([0-9a-f]{12})_[A-Za-z0-9_-]{43}\Z")
 _ID_BYTES = 6
 _SECRET_BYTES = 32
+_NOBODY = Token(token_id="", name="", scopes=(), created_at=datetime.min.replace(tzinfo=UTC))
 _TOUCH_AFTER = timedelta(minutes=1)
 _SHOWN = [column for column in tokens.c if column.name != "digest"]
 
@@ -29,14 +30,14 @@ class Tokens:
     """The tokens of a catalog.
 
     SAFETY: the database holds HMACs under a key that is kept elsewhere, so that who reads the database, or writes to
-    it, cannot make a token.
+    it, cannot make a token or give one more scopes or a longer life.
     """
 
     def __init__(self, storage: Storage, key: bytes, *, random: RandomBytes = random_bytes) -> None:
         self._storage = storage
         self._pepper = hmac.digest(key, b"holdfast tokens 1", "sha256")
         self._random = random
-        self._of_nobody = self._digest("hf_")
+        self._of_nobody = self._digest("", _NOBODY)
 
     def create(
         self, name: str, scopes: Iterable[Scope], *, expires_at: datetime | None, at: datetime
@@ -51,7 +52,9 @@ class Tokens:
         ordered = tuple(scope for scope in Scope if scope in frozenset(scopes))
         token = Token(token_id=token_id, name=name, scopes=ordered, created_at=at, expires_at=expires_at)
         with self._storage.write() as connection:
-            connection.execute(sa.insert(tokens).values(**msgspec.structs.asdict(token), digest=self._digest(secret)))
+            connection.execute(
+                sa.insert(tokens).values(**msgspec.structs.asdict(token), digest=self._digest(secret, token))
+            )
         return token, secret
 
     def authenticate(self, secret: str, at: datetime) -> Token | None:
@@ -61,13 +64,11 @@ class Tokens:
         """
         match = _SECRET.match(secret)
         row = self._row(match.group(1)) if match else None
+        token = _token(row) if row is not None else _NOBODY
         expected = str(row["digest"]) if row is not None else self._of_nobody
         # SAFETY: always one comparison of 64 digits, whether there is such a token or not.
-        same = hmac.compare_digest(self._digest(secret), expected)
-        if row is None or not same:
-            return None
-        token = _token(row)
-        if not token.valid_at(at):
+        same = hmac.compare_digest(self._digest(secret, token).encode(), expected.encode())
+        if row is None or not same or not token.valid_at(at):
             return None
         return self._touched(token, at)
 
@@ -107,8 +108,11 @@ class Tokens:
             return token
         return msgspec.structs.replace(token, last_used_at=at)
 
-    def _digest(self, secret: str) -> str:
-        return hmac.digest(self._pepper, secret.encode("utf-8", "surrogatepass"), "sha256").hex()
+    def _digest(self, secret: str, token: Token) -> str:
+        # What a token is good for is part of it, so that who can write to the database cannot give it more.
+        until = "" if token.expires_at is None else str(micros(token.expires_at))
+        parts = (secret, token.token_id, ",".join(token.scopes), until)
+        return hmac.digest(self._pepper, "\0".join(parts).encode("utf-8", "replace"), "sha256").hex()
 
 
 def _token(row: sa.RowMapping) -> Token:

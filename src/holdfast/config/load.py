@@ -24,6 +24,7 @@ from holdfast.config.sections import (
     read_notify,
     read_objectives,
     read_policies,
+    read_server,
 )
 from holdfast.config.shapes import table
 from holdfast.errors import ConfigInvalid, Phrase
@@ -31,7 +32,7 @@ from holdfast.runtime.plugins import PluginTable
 from holdfast.sources.registry import SOURCES
 from holdfast.targets.registry import TARGETS
 
-SECTIONS = ("app", "sources", "targets", "policies", "objectives", "notify", "hooks", "environments")
+SECTIONS = ("app", "sources", "targets", "policies", "objectives", "notify", "hooks", "server", "environments")
 
 
 class Kinds(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +145,7 @@ def _read(document: Document, effective: Effective, reader: Reader, kinds: Kinds
     policies = read_policies(reader, data, named_sources, named_targets)
     objectives = read_objectives(reader, data, named_sources)
     notify, hooks = read_notify(reader, data), read_hooks(reader, data)
+    server = read_server(reader, data)
     if app is None:
         return None
     return Config(
@@ -155,6 +157,7 @@ def _read(document: Document, effective: Effective, reader: Reader, kinds: Kinds
         objectives=objectives,
         notify=notify,
         hooks=hooks,
+        server=server,
         environment=effective.environment,
         environments=tuple(environments(document)),
         warnings=reader.problems.warnings(),

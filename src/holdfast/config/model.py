@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from holdfast.config.problems import ConfigWarning
+from holdfast.config.server import Server
 from holdfast.config.spans import seconds
 from holdfast.model.backup import BackupType
 from holdfast.policy import durations
@@ -259,6 +260,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     objectives: Objectives = Objectives()
     notify: Notify = Notify()
     hooks: Hooks = Hooks()
+    server: Server = Server()
     environment: str = ""
     environments: tuple[str, ...] = ()
     warnings: tuple[ConfigWarning, ...] = ()

@@ -10,6 +10,7 @@ from holdfast.config.load import Kinds
 from holdfast.config.model import App, Hooks, Keep, Notify, Objectives, Policy
 from holdfast.config.reader import fields_of
 from holdfast.config.secrets import COMMAND, FILE, is_secret
+from holdfast.config.server import Server
 from holdfast.runtime.plugins import PluginTable
 from holdfast.runtime.secret import Secret
 
@@ -19,7 +20,13 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 NAME = "^[a-z0-9][a-z0-9_-]{0,62}$"
 
 _REFERENCE = "#/$defs/{name}"
-_SECTIONS: dict[str, type[msgspec.Struct]] = {"app": App, "objectives": Objectives, "notify": Notify, "hooks": Hooks}
+_SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "app": App,
+    "objectives": Objectives,
+    "notify": Notify,
+    "hooks": Hooks,
+    "server": Server,
+}
 # A variable stands for any value that can be written as text.
 _VARIABLE: Schema = {"type": "string", "pattern": r"\$\{"}
 
@@ -29,6 +36,7 @@ def json_schema(kinds: Kinds | None = None) -> Schema:
     table = kinds or Kinds()
     definitions: Schema = {}
     _define([*_SECTIONS.values(), Policy, Keep], definitions)
+    definitions["Server"]["properties"] = _with_secrets(definitions["Server"]["properties"], Server)
     sources = _kinds(table.sources, "source", definitions, {})
     targets = _kinds(table.targets, "target", definitions, {"keep": {"$ref": _REFERENCE.format(name="Keep")}})
     properties: Schema = {

@@ -1,7 +1,8 @@
-"""The sections of a configuration that say how backups are run: application, policies, objectives, hooks."""
+"""The sections of a configuration that say how backups are run: application, policies, objectives, hooks, server."""
 
 from __future__ import annotations
 
+import ipaddress
 import shlex
 import zoneinfo
 from collections.abc import Collection, Mapping
@@ -13,6 +14,7 @@ from holdfast.config.model import HOOKS, App, Hooks, Keep, Notify, Objectives, P
 from holdfast.config.positions import KeyPath
 from holdfast.config.problems import listed, nearest
 from holdfast.config.reader import Reader
+from holdfast.config.server import Server
 from holdfast.config.shapes import items, table
 from holdfast.config.spans import seconds
 from holdfast.policy.cron import schedule_problem
@@ -101,6 +103,27 @@ def read_hooks(reader: Reader, data: Mapping[str, object]) -> Hooks:
     return hooks or Hooks()
 
 
+def read_server(reader: Reader, data: Mapping[str, object]) -> Server:
+    """Reads `[server]`."""
+    value = data.get("server", {})
+    server = reader.struct(Server, value, ("server",))
+    given = table(value) or {}
+    for key, other in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
+        if key in given and other not in given:
+            reader.problems.add(("server", key), reason="{other} is needed with it", other=other)
+    for number, proxy in enumerate(items(given.get("trusted_proxies")) or []):
+        if isinstance(proxy, str) and not _is_network(proxy):
+            reader.problems.add(
+                ("server", "trusted_proxies", number), reason="{proxy} is no address or network", proxy=repr(proxy)
+            )
+    location = server.catalog.reveal().decode("utf-8", "replace") if server and server.catalog else ""
+    if location and not location.startswith(("sqlite:///", "postgresql://", "postgres://")):
+        # The value is not shown: it may hold a password.
+        example = "postgresql://user@host/database"
+        reader.problems.add(("server", "catalog"), reason="expected a URL such as {example}", example=example)
+    return server or Server()
+
+
 def named_tables(reader: Reader, data: Mapping[str, object], section: str) -> list[tuple[str, object]]:
     """The tables of a section by name; names that cannot be one are noted and left out."""
     value = data.get(section, {})
@@ -135,6 +158,14 @@ def _is_zone(name: str) -> bool:
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
         return False
     return True
 

@@ -40,6 +40,7 @@ def shown(config: Config, effective: Effective) -> dict[str, object]:
             "on": list(config.notify.on),
         },
         "hooks": view.struct(config.hooks, ("hooks",)),
+        "server": view.struct(config.server, ("server",)),
     }
 
 
