@@ -22,8 +22,8 @@ from holdfast.protocols.channel import Channel
 from holdfast.runtime.cancel import CancelToken
 from holdfast.runtime.clock import Clock
 
-DEADLINE_S = 10.0
-"""How long one attempt may take."""
+DEADLINE_S = 20.0
+"""How long one attempt may take, the start of a program for it included."""
 
 BACK_OFF_S = (60, 300, 900, 3600, 14_400)
 """Waits between attempts; the last one repeats until `GIVE_UP_S` after the notice."""
