@@ -12,7 +12,7 @@ keeps backups (`TargetError`): a handler meant for one can never swallow the oth
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Self
 
 
 class ExitCode:
@@ -51,6 +51,11 @@ class HoldfastError(Exception):
         self.context = context
         super().__init__(self.message.format_map(_Context(context)))
 
+    @property
+    def phrase(self) -> Phrase:
+        """The message with its values, for another sentence or a report to hold."""
+        return Phrase(self.message, self.context)
+
     def __reduce__(self) -> tuple[object, ...]:
         """Lets an error of a worker process arrive as what it is; the context must be picklable."""
         return _rebuilt, (type(self), self.context)
@@ -60,14 +65,41 @@ def _rebuilt(kind: type[HoldfastError], context: dict[str, object]) -> HoldfastE
     return kind(**context)
 
 
-class Phrase(NamedTuple):
-    """A part of a message that is itself an English template with values, so that it can be translated too."""
+class Phrase(str):
+    """A sentence, or part of one, that carries values: it reads in English and can still be translated.
+
+    What keeps text without showing it (a report, a log, a record) takes it for the English sentence it is; the
+    terminal renders template and values in the person's language.
+
+    Attributes:
+        template: English, with named placeholders.
+        values: what stands for them; those that are phrases are translated with the template.
+    """
+
+    __slots__ = ("template", "values")
 
     template: str
     values: Mapping[str, object]
 
-    def __str__(self) -> str:
-        return self.template.format_map(_Context(self.values))
+    def __new__(cls, template: str, values: Mapping[str, object]) -> Self:
+        made = super().__new__(cls, template.format_map(_Context(values)))
+        made.template, made.values = template, values
+        return made
+
+    def __getnewargs__(self) -> tuple[str, Mapping[str, object]]:  # type: ignore[override]
+        """Lets a phrase cross to another process as what it is; the values must be picklable."""
+        return self.template, self.values
+
+
+def english(value: object) -> str:
+    """Encodes a phrase as its English sentence: the hook of every encoder that may meet one.
+
+    Raises:
+        NotImplementedError: it is no phrase.
+    """
+    if isinstance(value, Phrase):
+        return str(value)
+    raise NotImplementedError(f"nobody said how a {type(value).__name__} is encoded")
 
 
 class _Context(dict[str, object]):
@@ -564,7 +596,7 @@ class RepositoryNotFound(TargetError):
     code = "no-repository"
     exit_code = ExitCode.NO_REPOSITORY
     message = "there is no repository at {url}"
-    hint = "Check the location, or create a repository there with `holdfast repo init`."
+    hint = "Check the location. `holdfast create` makes the repository of a target, `holdfast repo init` any other."
 
 
 class RepositoryExists(TargetError):
@@ -703,6 +735,14 @@ class BackupNotFound(TargetError):
     code = "backup-not-found"
     message = "there is no backup {backup} in {target}"
     hint = "Run `holdfast list` to see what there is, and --from to look in another target."
+
+
+class NoBackupYet(BackupNotFound):
+    """There is no backup at all."""
+
+    code = "no-backup-yet"
+    message = "there are no backups in {target} yet"
+    hint = "Make one with `holdfast create`. If there should be some, `holdfast doctor` says what it finds there."
 
 
 class ComponentNotFound(TargetError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from holdfast.cli import values
 from holdfast.cli.output import Printer, count
-from holdfast.cli.text import _, translate_error
+from holdfast.cli.text import _, translate_error, translated
 
 if TYPE_CHECKING:
     from holdfast.errors import HoldfastError
@@ -102,7 +102,7 @@ def print_retention(printer: Printer, target: str, plan: BackupRetentionPlan, *,
     if printer.quiet:
         return
     rows = [
-        [row.backup_id, word, ", ".join(map(_, row.reasons))]
+        [row.backup_id, word, ", ".join(map(translated, row.reasons))]
         for word, decisions in ((_("keep"), plan.keep), (_("remove"), plan.remove))
         for row in decisions
     ]

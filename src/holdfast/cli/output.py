@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from holdfast.cli.text import _, ngettext, render
+from holdfast.errors import english
 
 _NOT_TEXT = re.compile("[\ud800-\udfff]")
 
@@ -143,7 +144,7 @@ def _plain(value: object) -> object:
         return value.decode(errors="replace")
     import msgspec
 
-    return msgspec.to_builtins(value, builtin_types=(bytes,), str_keys=True)
+    return msgspec.to_builtins(value, builtin_types=(bytes,), str_keys=True, enc_hook=english)
 
 
 def is_terminal(stream: TextIO) -> bool:

@@ -23,6 +23,7 @@ __all__ = [
     "render",
     "set_language",
     "translate_error",
+    "translated",
 ]
 
 _VARIABLES = ("HOLDFAST_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
@@ -60,6 +61,11 @@ def current_language() -> str:
 def _(message: str) -> str:
     """The message in the current language."""
     return catalog(_Current.language).gettext(message) if message else ""
+
+
+def translated(text: str) -> str:
+    """A text of a report in the current language: a phrase with its values, or a message that has none."""
+    return translation.translated(text, _Current.language)
 
 
 def ngettext(singular: str, plural: str, number: int) -> str:

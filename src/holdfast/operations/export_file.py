@@ -15,7 +15,7 @@ from typing import IO, Self
 import msgspec
 
 from holdfast.backends.local_errors import failure_of
-from holdfast.errors import ObjectExists
+from holdfast.errors import ObjectExists, english
 from holdfast.model.backup import Manifest, StoredBackup
 from holdfast.model.component import Component, Problem, Shape
 from holdfast.model.event import Listener, Progress, Warned
@@ -81,7 +81,9 @@ class ExportFile:
         Raises:
             ObjectExists: the name was taken meanwhile.
         """
-        self._add_text("manifest.json", msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+        self._add_text(
+            "manifest.json", msgspec.json.format(msgspec.json.encode(manifest, enc_hook=english), indent=2) + b"\n"
+        )
         self._add_text(SHEET, sheet(manifest, self._members, language).encode("utf-8", "backslashreplace"))
         sums = "".join(f"{sha256}  {name}\n" for name, sha256 in self._sums.items())
         self._add_text(SUMS, sums.encode())

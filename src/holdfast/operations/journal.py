@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.errors import TargetError
+from holdfast.errors import TargetError, english
 from holdfast.operations.lock import private_directory
 from holdfast.operations.private_file import put_whole
 
@@ -67,7 +67,7 @@ class Journal:
         self._write()
 
     def _write(self) -> None:
-        data = msgspec.json.format(msgspec.json.encode(self.record), indent=2) + b"\n"
+        data = msgspec.json.format(msgspec.json.encode(self.record, enc_hook=english), indent=2) + b"\n"
         try:
             put_whole(self.path, data)
         except OSError as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, english
 from holdfast.model.backup import BackupType, Outcome, StoredBackup
 from holdfast.model.component import Component, Problem, Role
 from holdfast.operations.requests import RestoreRequest
@@ -31,7 +31,7 @@ def _plain(value: object) -> object:
         return str(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape").encode("utf-8", "backslashreplace").decode()
-    raise NotImplementedError(f"a report holds a {type(value).__name__}")
+    return english(value)
 
 
 class CopyReport(msgspec.Struct, frozen=True, kw_only=True):

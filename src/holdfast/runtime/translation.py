@@ -79,16 +79,23 @@ def render(message: str, values: Mapping[str, object], language: str) -> str:
             return found[0]
         value = values[found[1]]
         if isinstance(value, Phrase):
-            return render(value.template, value.values, language)
+            return translated(value, language)
         text = value if isinstance(value, str) else _as_text(value)
-        translated = translations.gettext(text) if text and found[1] in _TRANSLATED_VALUES else text
-        if translated != text:
-            return translated
+        message = translations.gettext(text) if text and found[1] in _TRANSLATED_VALUES else text
+        if message != text:
+            return message
         # Quotes show where an empty or a blank value is.
         return isolate(f"'{escape(text)}'" if found[2] else escape(text), language)
 
     # One pass over the template: a brace in a file name is never taken for a placeholder.
     return _PLACEHOLDER.sub(value_of, translations.gettext(message) if message else "")
+
+
+def translated(text: str, language: str) -> str:
+    """A text of ours in a language: a phrase with its values, or a message that has none."""
+    if isinstance(text, Phrase):
+        return render(text.template, text.values, language)
+    return catalog(language).gettext(text) if text else ""
 
 
 def _as_text(value: object) -> str:

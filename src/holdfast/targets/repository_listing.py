@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.errors import DamageError, ObjectNotFound, ShortRead, TargetError
+from holdfast.errors import DamageError, ObjectNotFound, ShortRead, TargetError, english
 from holdfast.model.backup import Manifest, is_backup_id
 from holdfast.model.blob import BlobType
 from holdfast.model.component import Problem
@@ -66,7 +66,7 @@ def load_manifest(reader: Reader, root: dict[bytes, Node]) -> Manifest:
 
 def encode_manifest(manifest: Manifest) -> bytes:
     """A manifest as it is stored: indented, for people who look into the snapshot."""
-    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(manifest, enc_hook=english), indent=2) + b"\n"
 
 
 def decode_manifest(text: bytes) -> Manifest:

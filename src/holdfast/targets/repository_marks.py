@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from holdfast.errors import Phrase, TargetError
+from holdfast.errors import Phrase, TargetError, english
 from holdfast.model.backup import Marks
 
 _HOLD = "hold:"
@@ -67,7 +67,7 @@ class LocalMarks:
         """Replaces what is noted about a backup."""
         noted = msgspec.structs.replace(marks, hold_reason="", held_at=None)
         if noted != Marks():
-            write_privately(self._path(backup_id), msgspec.json.encode(noted))
+            write_privately(self._path(backup_id), msgspec.json.encode(noted, enc_hook=english))
             return
         try:
             self._path(backup_id).unlink(missing_ok=True)

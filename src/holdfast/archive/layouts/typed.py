@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from holdfast.archive.layouts.layout import STAMP, Container, Dated, Extra, FileRow, container_of, ending, plain
+from holdfast.errors import english
 from holdfast.model.backup import BackupType, Manifest
 from holdfast.model.component import Component, Form, Role
 
@@ -164,4 +165,4 @@ def naive_stamp(stamp: str) -> str:
 
 def readable(document: object) -> bytes:
     """JSON for people."""
-    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(document, enc_hook=english), indent=2) + b"\n"
