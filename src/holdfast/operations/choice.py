@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from holdfast.errors import BackupIdInvalid, BackupNotFound, NothingToDo, TargetError, UnknownName
+from holdfast.errors import BackupIdInvalid, BackupNotFound, NoBackupYet, NothingToDo, Phrase, TargetError, UnknownName
 from holdfast.model.backup import BackupType, StoredBackup, is_backup_id
 from holdfast.model.component import Role
 from holdfast.operations.context import AppContext
@@ -35,9 +35,13 @@ def chosen_sources(context: AppContext, kind: BackupType, names: Sequence[str]) 
     fitting = [source for source in named if kind.takes(source.role)]
     left_out = [source.name for source in named if not kind.takes(source.role)]
     if names and left_out:
-        raise NothingToDo(reason=f"a backup of type {kind.value} does not take {', '.join(left_out)}")
+        raise NothingToDo(
+            reason=Phrase(
+                "a backup of type {type} does not take {names}", {"type": kind.value, "names": ", ".join(left_out)}
+            )
+        )
     if not fitting:
-        raise NothingToDo(reason=f"no source belongs to backups of type {kind.value}")
+        raise NothingToDo(reason=Phrase("no source belongs to backups of type {type}", {"type": kind.value}))
     return in_role_order(fitting)
 
 
@@ -88,6 +92,7 @@ def resolve_id(what: str, found: Mapping[str, Sequence[StoredBackup]], unreachab
     Raises:
         BackupIdInvalid: it is neither.
         BackupNotFound: there is no such backup in any target that answered.
+        NoBackupYet: there is none at all.
         TargetError: it may be in a target that did not answer, and nobody else has it.
     """
     if what != LATEST and not is_backup_id(what):
@@ -99,4 +104,6 @@ def resolve_id(what: str, found: Mapping[str, Sequence[StoredBackup]], unreachab
     for copy in unreachable:
         if copy.error is not None:
             raise copy.error
+    if not everything:
+        raise NoBackupYet(backup=what, target=", ".join(found) or "any target")
     raise BackupNotFound(backup=what, target=", ".join(found) or "any target")

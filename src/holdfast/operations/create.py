@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from holdfast.errors import HookFailed, TargetError
-from holdfast.model.backup import Outcome
-from holdfast.model.component import Component, Form, Shape
+from holdfast.errors import HookFailed, RepositoryNotFound, TargetError
+from holdfast.model.backup import Outcome, StoredBackup
+from holdfast.model.component import Component, Form, Problem, Shape
 from holdfast.operations import log, space
 from holdfast.operations.choice import chosen_sources, chosen_targets
 from holdfast.operations.context import AppContext
@@ -17,7 +17,7 @@ from holdfast.operations.reports import CopyReport, CreateReport
 from holdfast.operations.requests import CreateRequest
 from holdfast.operations.scratch import scratch_base
 from holdfast.protocols.source import Source
-from holdfast.protocols.target import Target
+from holdfast.protocols.target import MakesItself, Target
 
 
 def create_backup(context: AppContext, request: CreateRequest) -> CreateReport:
@@ -75,11 +75,11 @@ def _dry_run(
     estimated = space.estimates(sources)
     space.check_scratch_space(scratch_base(context), sources)
     copies: list[CopyReport] = []
+    problems: list[Problem] = []
     for target in targets:
         try:
-            needed = space.needed_in_target(
-                request.type, estimated, target.backups(), deduplicates=not target.keeps_changes
-            )
+            former = _former(target, problems)
+            needed = space.needed_in_target(request.type, estimated, former, deduplicates=not target.keeps_changes)
             space.check_target_space(target.name, needed, target.free_bytes())
             copies.append(CopyReport(target=target.name))
         except TargetError as error:
@@ -90,10 +90,23 @@ def _dry_run(
         outcome=Outcome.COMPLETE,
         copies=tuple(copies),
         components=tuple(_unread(source) for source in sources),
+        problems=tuple(problems),
         estimated_bytes=sum(estimated.values()),
         dry_run=True,
         failure=next((copy.error for copy in copies if copy.error is not None), None),
     )
+
+
+def _former(target: Target, problems: list[Problem]) -> list[StoredBackup]:
+    """What a target has; nothing, which is noted, if the first backup is what makes it."""
+    try:
+        return target.backups()
+    except RepositoryNotFound:
+        if not isinstance(target, MakesItself) or not target.is_to_be_made:
+            raise
+        detail = "there is no repository yet; the first backup makes it"
+        problems.append(Problem(code="to-be-made", subject=f"target {target.name}", detail=detail))
+        return []
 
 
 def _unread(source: Source) -> Component:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from holdfast.errors import BackupNotFound, DamageError, TargetError, UnknownName, UsageError
+from holdfast.errors import BackupNotFound, DamageError, NoBackupYet, Phrase, TargetError, UnknownName, UsageError
 from holdfast.model.backup import Outcome, StoredBackup
 from holdfast.model.component import Problem
 from holdfast.operations import log
@@ -78,6 +78,8 @@ def _latest(
     error = unreachable_error(unreachable)
     if error is not None:
         raise error
+    if not everything:
+        raise NoBackupYet(backup=LATEST, target=", ".join(found) or "any target")
     raise BackupNotFound(backup=LATEST, target=", ".join(found) or "any target")
 
 
@@ -90,7 +92,7 @@ def _left_out(context: AppContext, backup_id: str, found: dict[str, list[StoredB
         others = [stored for stored in everything if name in stored.manifest.components]
         if name not in held and others:
             newest = max(others, key=lambda stored: (stored.manifest.created_at, stored.backup_id)).backup_id
-            detail = f"it is not in this backup; the newest that holds it is {newest}"
+            detail = Phrase("it is not in this backup; the newest that holds it is {newest}", {"newest": newest})
             problems.append(Problem(code="not-in-backup", subject=name, detail=detail))
     return problems
 

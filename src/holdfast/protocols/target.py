@@ -60,6 +60,16 @@ class TakesFiles(Protocol):
 
 
 @runtime_checkable
+class MakesItself(Protocol):
+    """A `Target` that the first backup makes."""
+
+    @property
+    def is_to_be_made(self) -> bool:
+        """Whether there was nothing at its place so far, as far as this machine knows, and `prepare` may make it."""
+        ...
+
+
+@runtime_checkable
 class MayNotOpen(Protocol):
     """A `Target` that may keep what this machine cannot open, such as files that are encrypted to somebody else."""
 

@@ -22,6 +22,9 @@ class ArchiveOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         passphrase: for `gpg`, and for `age` without recipients.
         recipients: public keys of age (`age1…`) or of SSH (`ssh-ed25519 …`, `ssh-rsa …`).
         identity: the private key that belongs to a recipient; only reading needs it.
+        access_key_id, secret_access_key, session_token: credentials of an S3 bucket; by default those of the
+            environment or of the machine's role.
+        endpoint, region: of an S3 bucket, where the location does not name them.
         options: settings of the storage, `<scheme>.<setting>`, such as `sftp.identity`.
         prefix: a folder below the location; everything of this target lies there.
     """
@@ -35,5 +38,10 @@ class ArchiveOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     passphrase: Secret | None = None
     recipients: tuple[str, ...] = ()
     identity: Secret | None = None
+    access_key_id: str = ""
+    secret_access_key: Secret | None = None
+    session_token: Secret | None = None
+    endpoint: str = ""
+    region: str = ""
     options: dict[str, str] = {}
     prefix: str = ""

@@ -15,6 +15,7 @@ from holdfast.backends.options import BackendOptions
 from holdfast.errors import BackendError
 from holdfast.protocols.folder import Folder
 from holdfast.targets.archive_options import ArchiveOptions
+from holdfast.targets.storage_settings import storage_settings
 
 _OWN = ".holdfast"
 
@@ -28,7 +29,7 @@ def open_place(options: ArchiveOptions, base_dir: Path) -> Folder:
         url = f"local:{os.path.join(path, prefix) if prefix else path}"
     elif prefix:
         url = f"{url.rstrip('/')}/{prefix}"
-    return open_folder(url, BackendOptions(extra=options.options))
+    return open_folder(url, BackendOptions(extra=storage_settings(options)))
 
 
 class _Memory(msgspec.Struct, frozen=True):

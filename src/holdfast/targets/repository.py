@@ -11,6 +11,7 @@ from holdfast.errors import (
     ComponentNotFound,
     DamageError,
     ObjectNotFound,
+    Phrase,
     RemovalIncomplete,
     ShortRead,
     TargetError,
@@ -109,6 +110,11 @@ class RepositoryTarget:
         """
         self._access.prepare()
 
+    @property
+    def is_to_be_made(self) -> bool:
+        """Whether the repository may be made, and was not there when this machine last looked."""
+        return self._access.may_be_made
+
     def free_bytes(self) -> int | None:
         """How much more fits on a local disk; None elsewhere."""
         return self._access.free_bytes()
@@ -120,7 +126,12 @@ class RepositoryTarget:
             ObjectExists: there is a backup of that id.
         """
         if manifest.app != self._app:
-            raise TargetError(detail=f"target {self._name} keeps backups of {self._app}, not of {manifest.app}")
+            raise TargetError(
+                detail=Phrase(
+                    "target {name} keeps backups of {app}, not of {other}",
+                    {"name": self._name, "app": self._app, "other": manifest.app},
+                )
+            )
         return RepositoryBackupWriter(self._access, self._listing, manifest, self._name)
 
     # --- finding --------------------------------------------------------------------------------

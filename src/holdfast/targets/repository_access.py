@@ -23,6 +23,7 @@ from holdfast.repository.repository import Repository
 from holdfast.runtime.clock import Clock
 from holdfast.targets.repository_marks import write_privately
 from holdfast.targets.repository_options import RepositoryOptions
+from holdfast.targets.storage_settings import storage_settings
 
 
 class BackendOpener(Protocol):
@@ -94,11 +95,16 @@ class RepositoryAccess:
         try:
             repository = self.open()
         except RepositoryNotFound:
-            if self.options.no_init or self.options.read_only or self._memory.exists():
+            if not self.may_be_made:
                 raise
             repository = self._create()
         self.shared()
         self._remember(repository)
+
+    @property
+    def may_be_made(self) -> bool:
+        """Whether a repository that is not there may be made: nothing forbids it, and none was there before."""
+        return not (self.options.no_init or self.options.read_only or self._memory.exists())
 
     def _create(self) -> Repository:
         root = self._cache_root()
@@ -129,21 +135,12 @@ class RepositoryAccess:
 
     def _backend(self) -> Backend:
         options = self.options
-        extra = dict(options.options)
-        if options.access_key_id:
-            extra["s3.access-key-id"] = options.access_key_id
-        for name, secret in (
-            ("secret-access-key", options.secret_access_key),
-            ("session-token", options.session_token),
-        ):
-            if secret is not None:
-                extra[f"s3.{name}"] = secret.reveal().decode()
         how = BackendOptions(
             connections=options.connections,
             read_only=options.read_only,
             upload_bytes_per_s=options.limit_upload * 1024,
             download_bytes_per_s=options.limit_download * 1024,
-            extra=extra,
+            extra=storage_settings(options),
         )
         return self._opener(self._location, options=how)
 

@@ -31,6 +31,7 @@ class RepositoryOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         password: of the repository; an empty one must be allowed by `insecure_no_password`.
         access_key_id, secret_access_key, session_token: credentials of an S3 bucket; by default those of the
             environment or of the machine's role.
+        endpoint, region: of an S3 bucket, where the location does not name them.
         options: further settings of the storage by name, such as `sftp.identity` or `cacert`.
         compression: how hard new data is compressed.
         pack_size: size at which a pack is closed, MiB; 0 leaves it to the program.
@@ -49,6 +50,8 @@ class RepositoryOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     access_key_id: str = ""
     secret_access_key: Secret | None = None
     session_token: Secret | None = None
+    endpoint: str = ""
+    region: str = ""
     options: dict[str, str] = {}
     compression: CompressionChoice = CompressionChoice.AUTO
     pack_size: Annotated[int, msgspec.Meta(ge=0, le=128)] = 0
