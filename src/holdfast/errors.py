@@ -313,6 +313,14 @@ class InternalError(HoldfastError):
     hint = "Run it again with --debug and report what it prints."
 
 
+class MachineFailed(HoldfastError):
+    """The system refused what the program cannot do without: room, permission, memory, a disk that works."""
+
+    code = "machine-failed"
+    message = "the system refused what this program needs: {reason}"
+    hint = "Look at free space, permissions and the disk itself, then run the command again: nothing committed is lost."
+
+
 class OutputFailed(HoldfastError):
     """What a command had to say could not be written to standard output."""
 

@@ -102,6 +102,8 @@ class FaultyApp:
             "XDG_CACHE_HOME": str(folder / "cache"),
             "LC_ALL": "C.UTF-8",
             "TZ": "UTC",
+            # A module compiled while files cannot grow would be cut off, and stay so for everybody.
+            "PYTHONDONTWRITEBYTECODE": "1",
         }
 
     # --- making ---------------------------------------------------------------------------------

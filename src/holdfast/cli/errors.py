@@ -12,21 +12,22 @@ from holdfast.cli.output import Printer
 from holdfast.cli.streams import StandardStreams
 from holdfast.cli.text import _, translate_error
 from holdfast.errors import CommandLineRefused, ExitCode, HoldfastError, InternalError, Interrupted, OutputFailed
+from holdfast.runtime.unforeseen import named
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE
 
 
 def report(error: BaseException, frame: Frame, streams: StandardStreams) -> int:
     """Says what went wrong, on standard error, and returns the exit status that goes with it."""
-    named = _named(error)
+    found = _named(error)
     if streams.failure is not None and streams.is_cause(error):
         if isinstance(streams.failure, BrokenPipeError):
             return _BROKEN_PIPE  # whoever read our output has what they wanted, and gone
-        named = OutputFailed(reason=streams.failure.strerror or str(streams.failure))
-    if isinstance(named, InternalError) or frame.debug:
+        found = OutputFailed(reason=streams.failure.strerror or str(streams.failure))
+    if isinstance(found, InternalError) or frame.debug:
         _trace(error, frame)
-    status = _interrupted_status(frame) if isinstance(named, Interrupted) else named.exit_code
-    print_error(named, status, frame.printer)
+    status = _interrupted_status(frame) if isinstance(found, Interrupted) else found.exit_code
+    print_error(found, status, frame.printer)
     return status
 
 
@@ -42,15 +43,13 @@ def print_error(error: HoldfastError, status: int, printer: Printer) -> None:
 
 def _named(error: BaseException) -> HoldfastError:
     """The error as one of ours."""
-    if isinstance(error, HoldfastError):
-        return error
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return Interrupted()
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         command = context.command_path if isinstance(context, click.Context) else "holdfast"
         return CommandLineRefused(detail=" ".join(error.format_message().split()), command=command)
-    return InternalError(kind=type(error).__name__, reason=" ".join(str(error).split()) or "-")
+    return named(error)
 
 
 def _interrupted_status(frame: Frame) -> int:

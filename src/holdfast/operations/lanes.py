@@ -10,9 +10,10 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from typing import Any, NamedTuple, ParamSpec, TypeVar, TypeVarTuple
 
-from holdfast.errors import BackendUnavailable, HoldfastError, InternalError
+from holdfast.errors import BackendUnavailable, HoldfastError, InternalError, Phrase
 from holdfast.model.event import Event, Listener
 from holdfast.protocols.target import Target
+from holdfast.runtime.unforeseen import named
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,7 +71,8 @@ class Lane:
         if not self._failure.done():
             return None
         error = self._failure.exception()
-        return error if isinstance(error, HoldfastError) else _internal(error)
+        assert isinstance(error, HoldfastError)
+        return error
 
     def feed(self, weight_bytes: int, function: Callable[[*Arguments], object], *arguments: *Arguments) -> None:
         """Has something done, later; waits while more than the queue's bytes wait already. Nothing after an error."""
@@ -123,7 +125,7 @@ class Lane:
     def give_up(self) -> None:
         """Fails the lane because its target does nothing."""
         self.given_up = True
-        reason = f"it did nothing for {self._stall_s:.0f} s"
+        reason = Phrase("it did nothing for {stall_s} s", {"stall_s": f"{self._stall_s:.0f}"})
         self.fail(BackendUnavailable(url=self.target.url, object=self.target.name, reason=reason))
 
     def touch(self) -> None:
@@ -200,16 +202,12 @@ class Lane:
                 item.answer.set_result(result)
         except Exception as error:  # noqa: BLE001 - whatever a target raises must end this target and no other
             # INVARIANT: the lane's error is known before anybody who waits for the answer goes on.
-            named = error if isinstance(error, HoldfastError) else _internal(error)
-            self.fail(named)
+            first = named(error)
+            self.fail(first)
             if item.answer is not None:
-                item.answer.set_exception(named)
+                item.answer.set_exception(first)
         finally:
             self._busy_since = None
-
-
-def _internal(error: BaseException | None) -> InternalError:
-    return InternalError(kind=type(error).__name__, reason=" ".join(str(error).split()) or "-")
 
 
 def gather(answers: Mapping[Lane, Future[T]], *, cancellable: bool = True) -> dict[Lane, T]:

@@ -11,11 +11,12 @@ from datetime import datetime
 
 import msgspec
 
-from holdfast.errors import HoldfastError, InternalError, Interrupted
+from holdfast.errors import HoldfastError, Interrupted
 from holdfast.model.component import Problem
 from holdfast.model.event import Event, Warned
 from holdfast.operations.context import AppContext
 from holdfast.operations.lock import make_folders
+from holdfast.runtime.unforeseen import named
 
 INFO = "INFO"
 WARNING = "WARNING"
@@ -69,7 +70,8 @@ def logged(context: AppContext, what: str) -> Generator[None]:
         write(context, ERROR, f"{what} failed: {error} ({error.code})")
         raise
     except BaseException as error:
-        write(context, ERROR, f"{what} failed: {InternalError(kind=type(error).__name__, reason=str(error))}")
+        unforeseen = named(error)
+        write(context, ERROR, f"{what} failed: {unforeseen} ({unforeseen.code})")
         raise
 
 
