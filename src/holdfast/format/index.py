@@ -18,6 +18,8 @@ from holdfast.model.blob import BlobType, PackedBlob
 from holdfast.model.ids import BlobId, PackId
 from holdfast.model.pack import Pack
 
+_BLOBS_AT_ONCE = 1000
+
 _UInt32 = Annotated[int, Meta(ge=0, lt=UINT32_LIMIT)]
 
 
@@ -44,12 +46,16 @@ _TYPES = {"data": BlobType.DATA, "tree": BlobType.TREE}
 
 def encode_index(packs: Iterable[Pack]) -> bytes:
     """The JSON of an index file, with the newline Go's encoder ends it with."""
-    return ('{"packs":[' + ",".join(map(_encode_pack, packs)) + "]}\n").encode("ascii")
-
-
-def _encode_pack(pack: Pack) -> str:
-    blobs = ",".join(map(_encode_blob, pack.blobs))
-    return f'{{"id":"{pack.id.hex()}","blobs":[{blobs}]}}'
+    text = bytearray(b'{"packs":[')
+    for number, pack in enumerate(packs):
+        text += f'{"," if number else ""}{{"id":"{pack.id.hex()}","blobs":['.encode("ascii")
+        # A pack may hold as many blobs as a whole index file: the text is never there twice.
+        for first in range(0, len(pack.blobs), _BLOBS_AT_ONCE):
+            blobs = ",".join(map(_encode_blob, pack.blobs[first : first + _BLOBS_AT_ONCE]))
+            text += f"{',' if first else ''}{blobs}".encode("ascii")
+        text += b"]}"
+    text += b"]}\n"
+    return bytes(text)
 
 
 def _encode_blob(blob: PackedBlob) -> str:

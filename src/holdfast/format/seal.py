@@ -23,6 +23,7 @@ OVERHEAD = NONCE_BYTES + TAG_BYTES
 
 _LARGE = 64 * 1024
 _SCRATCH_MAX = 8 << 20
+_COMPARED_AT_ONCE = 256 << 10
 _ZERO_NONCE = bytes(NONCE_BYTES)
 _CLAMP = 0x0FFFFFFC0FFFFFFC0FFFFFFC0FFFFFFF
 
@@ -96,9 +97,16 @@ class Sealer:
                 raise MacMismatch(object=what)
             self._aes_ctr.reset_nonce(nonce)
             return self._aes_ctr.update(ciphertext) == plaintext
-        with memoryview(sealed) as view:
-            self._open_scratch(view, what)
-            return self._scratch.startswith(plaintext)
+        with memoryview(sealed) as view, memoryview(plaintext) as wanted:
+            self._verify(view, size, what)
+            # Piece by piece: a thread that has once had a large blob would keep as much memory for good.
+            for start in range(0, size, _COMPARED_AT_ONCE):
+                piece = wanted[start : start + _COMPARED_AT_ONCE]
+                scratch = self._scratch_of(len(piece))
+                self._aes_ctr.update_into(view[NONCE_BYTES + start : NONCE_BYTES + start + len(piece)], scratch)
+                if not scratch.startswith(piece):
+                    return False
+            return True
 
     def open_scratch(self, buffer: Buffer, start: int, length: int, what: object = "data") -> Buffer:
         """`open_range` without a copy of its own: the result is valid until the next call of any method."""
@@ -131,10 +139,17 @@ class Sealer:
     def _open_scratch(self, sealed: memoryview, what: object) -> memoryview:
         size = len(sealed) - OVERHEAD
         self._verify(sealed, size, what)
+        scratch = self._scratch_of(size)
+        self._aes_ctr.update_into(sealed[NONCE_BYTES : NONCE_BYTES + size], scratch)
+        return memoryview(scratch)[:size]
+
+    def _scratch_of(self, size: int) -> bytearray:
+        """A buffer of at least this size; an uncommonly large one is not kept."""
+        if size > _SCRATCH_MAX:
+            return bytearray(size)
         if len(self._scratch) < size:
             self._scratch = bytearray(size)
-        self._aes_ctr.update_into(sealed[NONCE_BYTES : NONCE_BYTES + size], self._scratch)
-        return memoryview(self._scratch)[:size]
+        return self._scratch
 
     def _verify(self, sealed: memoryview, size: int, what: object) -> None:
         """Checks the tag and only then sets the cipher up for decryption."""

@@ -19,6 +19,7 @@ WINDOW_LOG_MAX = 27
 """Frames may ask for a window of up to 128 MiB, as restic's decoder allows."""
 
 _FRAMES_MAX = 10_000
+_COMPARED_AT_ONCE = 1 << 20
 _WINDOW_LOG_WRITTEN_MAX = 23
 _WIDE_WINDOW_LEVEL = 20
 _READ_OPTIONS: dict[int, int] = {zstd.DecompressionParameter.window_log_max: WINDOW_LOG_MAX}
@@ -80,10 +81,17 @@ def restores(frame: Buffer, plaintext: bytes) -> bool:
     """Whether a frame just written gives this plaintext back. Costs nothing beyond the decompression itself."""
     if len(frame) <= FRAME_MAX and (again := decompress_small(bytes(frame), len(plaintext))) is not None:
         return again == plaintext
+    decompressor = zstd.ZstdDecompressor()
+    position = 0
     try:
-        return zstd.ZstdDecompressor().decompress(frame, max_length=len(plaintext) + 1) == plaintext
+        # Piece by piece, so that the plaintext is not there twice.
+        piece = decompressor.decompress(frame, max_length=_COMPARED_AT_ONCE)
+        while piece and plaintext.startswith(piece, position):
+            position += len(piece)
+            piece = b"" if decompressor.eof else decompressor.decompress(b"", max_length=_COMPARED_AT_ONCE)
     except zstd.ZstdError:
         return False
+    return decompressor.eof and not piece and position == len(plaintext)
 
 
 def decompress_exact(data: Buffer, length: int, what: object = "data") -> bytes:

@@ -23,7 +23,7 @@ from holdfast.model.ids import IndexId, PackId
 from holdfast.model.pack import Pack
 from holdfast.protocols import FileKind
 from holdfast.repository.index_database import connect_or_rebuild, discard
-from holdfast.repository.index_records import ENTRY_BYTES, pack_record, unpack_record
+from holdfast.repository.index_records import ENTRY_BYTES, pack_record, row_values, table_row, unpack_record
 from holdfast.repository.repository import Repository
 
 _SMALL_BLOBS = 200_000
@@ -119,19 +119,19 @@ class Index:
             if not cursor.rowcount:
                 return
             index_n = cursor.lastrowid
-            rows: list[tuple[bytes, int | None, int, int, int]] = []
+            rows: list[bytes] = []
             for pack in packs:
                 row = connection.execute(
                     "INSERT INTO pack (id, index_n, record) VALUES (?, ?, ?)",
                     (pack.id, index_n, pack_record(pack.blobs)),
                 )
-                pack_n = row.lastrowid
-                rows += [(b.id + _KIND_BYTE[b.type], pack_n, b.offset, b.length, b.raw_length) for b in pack.blobs]
+                pack_n = row.lastrowid or 0
+                rows += [table_row(b, pack_n) for b in pack.blobs]
             # In the order of the table, so that neighbours share pages.
             rows.sort()
-            connection.executemany("INSERT OR IGNORE INTO blob VALUES (?, ?, ?, ?, ?)", rows)
+            connection.executemany("INSERT OR IGNORE INTO blob VALUES (?, ?, ?, ?, ?)", map(row_values, rows))
             if self._small is not None:
-                self._small.update([row[0] for row in rows])
+                self._small.update(row[:33] for row in rows)
                 if len(self._small) > _SMALL_BLOBS:
                     self._small = None
 

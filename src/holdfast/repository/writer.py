@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from hashlib import sha256
 from typing import Self
@@ -20,12 +20,14 @@ from holdfast.errors import SealVerificationFailed
 from holdfast.format import index as index_format
 from holdfast.format import pack as pack_format
 from holdfast.format.seal import OVERHEAD
-from holdfast.model.blob import BlobType, PackedBlob
+from holdfast.model.blob import BlobType
 from holdfast.model.buffer import Buffer
-from holdfast.model.ids import BlobId, IndexId, PackId
+from holdfast.model.ids import IndexId, PackId
 from holdfast.model.pack import Pack
 from holdfast.protocols import FileKind, Handle
 from holdfast.repository.index import Index
+from holdfast.repository.index_records import unpack_record
+from holdfast.repository.open_pack import OpenPack
 from holdfast.repository.repository import Repository
 
 DEFAULT_PACK_BYTES = 16 * 1024 * 1024
@@ -43,26 +45,6 @@ class WriterCounts(msgspec.Struct):
     tree_blobs: int = 0
     raw_bytes: int = 0
     stored_bytes: int = 0
-
-
-class _OpenPack:
-    """Blobs that wait for their pack to fill; the sealed buffers are never joined."""
-
-    __slots__ = ("blobs", "buffers", "size")
-
-    def __init__(self) -> None:
-        self.blobs: list[PackedBlob] = []
-        self.buffers: list[Buffer] = []
-        self.size = 0
-
-    def add(self, kind: BlobType, blob_id: BlobId, sealed: Buffer, raw_length: int) -> None:
-        self.blobs.append(PackedBlob(kind, blob_id, self.size, len(sealed), raw_length))
-        self.buffers.append(sealed)
-        self.size += len(sealed)
-
-    def absorb(self, other: _OpenPack) -> None:
-        for blob, sealed in zip(other.blobs, other.buffers, strict=True):
-            self.add(blob.type, blob.id, sealed, blob.raw_length)
 
 
 class PackWriter:
@@ -94,13 +76,16 @@ class PackWriter:
         self._claimed: set[bytes] = set()
         # COMPAT(restic): two open packs per type, a blob goes to either at random, so that the order of chunk
         # sizes in storage does not give a known file away.
-        self._open = {kind: [_OpenPack(), _OpenPack()] for kind in BlobType}
+        self._open = {kind: [OpenPack(), OpenPack()] for kind in BlobType}
         self._coins, self._coins_left = 0, 0
         uploads = max(1, min(4, repository.backend.connections))
         self._executor = ThreadPoolExecutor(uploads, thread_name_prefix="holdfast-upload")
-        self._slots = threading.BoundedSemaphore(uploads)
+        # What may wait in open packs and in full ones. Half-filled packs leave room for all uploads at once.
+        self._limit_bytes = (1 + uploads) * pack_bytes
+        self._held_bytes = self._full_bytes = 0
+        self._room = threading.Condition(self._mutex)
         self._uploads: set[Future[None]] = set()
-        self._stored: list[Pack] = []
+        self._stored: list[tuple[PackId, bytes]] = []
         self._stored_blobs = 0
         self._index_started = repository.clock.monotonic()
         self._failure: BaseException | None = None
@@ -122,20 +107,24 @@ class PackWriter:
     def add(self, kind: BlobType, blob_id: bytes, sealed: Buffer, raw_length: int) -> None:
         """Puts a claimed, sealed blob into an open pack; stores the pack if it is full.
 
-        Blocks while more packs than the backend can take wait to be stored.
+        Blocks while as many bytes wait as may, and some of them are being stored.
 
         Raises:
             TargetError: an earlier pack could not be stored; nothing that refers to it will be committed.
         """
-        with self._mutex:
+        with self._room:
+            while self._full_bytes and self._held_bytes + len(sealed) > self._limit_bytes and self._failure is None:
+                self._room.wait()
             self._raise_failure()
+            self._held_bytes += len(sealed)
             self.count(kind, len(sealed), raw_length)
             packs = self._open[kind]
             which = self._toss()
-            packs[which].add(kind, BlobId(blob_id), sealed, raw_length)
-            if packs[which].size < self._pack_bytes and len(packs[which].blobs) < _PACK_BLOBS:
+            packs[which].add(kind, blob_id, sealed, raw_length)
+            if packs[which].size < self._pack_bytes and len(packs[which]) < _PACK_BLOBS:
                 return
-            full, packs[which] = packs[which], _OpenPack()
+            full, packs[which] = packs[which], OpenPack()
+            self._full_bytes += full.size
         self._store_soon(full)
 
     def _toss(self) -> int:
@@ -154,23 +143,26 @@ class PackWriter:
         else:
             self.counts.data_blobs += 1
 
-    def _store_soon(self, full: _OpenPack) -> None:
-        self._slots.acquire()
+    def _store_soon(self, full: OpenPack) -> None:
+        """Has a pack stored whose bytes count as full already."""
+        size = full.size
         future = self._executor.submit(self._store, full)
         with self._mutex:
             self._uploads.add(future)
-        future.add_done_callback(self._stored_or_failed)
+        future.add_done_callback(lambda done: self._stored_or_failed(done, size))
 
-    def _stored_or_failed(self, future: Future[None]) -> None:
-        self._slots.release()
+    def _stored_or_failed(self, future: Future[None], size: int) -> None:
         error = None if future.cancelled() else future.exception()
-        with self._mutex:
+        with self._room:
+            self._held_bytes -= size
+            self._full_bytes -= size
             self._uploads.discard(future)
             if error is not None and self._failure is None:
                 self._failure = error
+            self._room.notify_all()
 
-    def _store(self, full: _OpenPack) -> None:
-        header = pack_format.encode_header(full.blobs)
+    def _store(self, full: OpenPack) -> None:
+        header = pack_format.encode_header(full.blobs())
         sealer = self._repository.sealer()
         sealed = sealer.seal(header, os.urandom(16))
         if sealer.open(sealed, "pack header") != header:
@@ -183,8 +175,8 @@ class PackWriter:
         self._repository.backend.save(Handle(FileKind.PACK, pack_id.hex()), buffers)
         # INVARIANT: a pack is listed only after `save` confirmed that it is durable.
         with self._mutex:
-            self._stored.append(Pack(pack_id, tuple(full.blobs)))
-            self._stored_blobs += len(full.blobs)
+            self._stored.append((pack_id, full.record))
+            self._stored_blobs += len(full)
             due = (
                 self._stored_blobs >= INDEX_BLOBS
                 or self._repository.clock.monotonic() - self._index_started >= INDEX_AGE_S
@@ -201,16 +193,17 @@ class PackWriter:
                 return
             try:
                 self._before_commit()
-                document = index_format.encode_index(packs)
+                document = index_format.encode_index(_packs(packs))
                 index_id = IndexId(self._repository.save_unpacked(FileKind.INDEX, document))
+                del document
             except BaseException:
                 with self._mutex:
                     self._stored += packs
                 raise
-            self._index.add(index_id, packs)
+            self._index.add(index_id, _packs(packs))
             self.index_ids.append(index_id)
             with self._mutex:
-                self._claimed.difference_update(b.id + _KIND_BYTE[b.type] for pack in packs for b in pack.blobs)
+                self._claimed.difference_update(b.id + _KIND_BYTE[b.type] for pack in _packs(packs) for b in pack.blobs)
         self._on_index()
 
     def flush(self) -> None:
@@ -219,11 +212,12 @@ class PackWriter:
         Raises:
             TargetError: something could not be stored; the caller must not commit.
         """
-        leftovers: list[_OpenPack] = []
+        leftovers: list[OpenPack] = []
         with self._mutex:
             for kind in BlobType:
                 leftovers += _merged(self._open[kind], self._pack_bytes)
-                self._open[kind] = [_OpenPack(), _OpenPack()]
+                self._open[kind] = [OpenPack(), OpenPack()]
+            self._full_bytes += sum(pack.size for pack in leftovers)
         for pack in leftovers:
             self._store_soon(pack)
         self._wait()
@@ -250,9 +244,10 @@ class PackWriter:
 
     def fail(self, error: BaseException) -> None:
         """Tells that a claimed blob will never be added: from now on everything is refused with this error."""
-        with self._mutex:
+        with self._room:
             if self._failure is None:
                 self._failure = error
+            self._room.notify_all()
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
@@ -269,11 +264,17 @@ class PackWriter:
         self.close()
 
 
-def _merged(packs: list[_OpenPack], pack_bytes: int) -> list[_OpenPack]:
+def _merged(packs: list[OpenPack], pack_bytes: int) -> list[OpenPack]:
     """The open packs of one type that hold something, as one where they fit into one."""
-    filled = [pack for pack in packs if pack.blobs]
+    filled = [pack for pack in packs if len(pack)]
     small = sum(pack.size for pack in filled) <= pack_bytes + pack_bytes // 4
-    if len(filled) == 2 and small and sum(len(pack.blobs) for pack in filled) <= _PACK_BLOBS:
+    if len(filled) == 2 and small and sum(map(len, filled)) <= _PACK_BLOBS:
         filled[0].absorb(filled[1])
         return filled[:1]
     return filled
+
+
+def _packs(stored: list[tuple[PackId, bytes]]) -> Iterator[Pack]:
+    """Packs as objects, one at a time."""
+    for pack_id, record in stored:
+        yield Pack(pack_id, unpack_record(record))

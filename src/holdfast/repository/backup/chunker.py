@@ -22,7 +22,9 @@ ZERO_BLOCK_ID = sha256(ZERO_BLOCK).digest()
 
 MIN_BYTES, AVERAGE_BYTES, MAX_BYTES = 512 * 1024, 1024 * 1024, 8 * 1024 * 1024
 DATABASE_CHUNK_BYTES = 32 * 1024
-_BUFFER_BYTES = 2 * MAX_BYTES
+_BUFFER_BYTES = MAX_BYTES + 4 * ZERO_BLOCK_BYTES
+"""More than the longest chunk, so that the buffer always holds a whole one; its last piece is cut again with more."""
+
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _POSTGRESQL_RELATION = re.compile(rb"/(?:base/\d+|global|pg_tblspc/\d+/[^/]+/\d+)/\d+(?:_fsm|_vm|_init)?(?:\.\d+)?\Z")
 _INNODB_FILE = re.compile(rb"(?:\.ibd|/ibdata\d+|/undo_?\d+)\Z")
@@ -104,7 +106,7 @@ def database_chunk_bytes(head: bytes, path: bytes) -> int:
 
 
 def chunks(reader: BlockReader, choose: Callable[[bytes], Cut]) -> Iterator[bytes | ZeroRun]:
-    """Cuts a whole stream, holding at most 16 MiB of it.
+    """Cuts a whole stream, holding at most 10 MiB of it.
 
     Args:
         reader: where the stream comes from.
@@ -138,7 +140,8 @@ def chunks(reader: BlockReader, choose: Callable[[bytes], Cut]) -> Iterator[byte
             for chunk in _all_but_last(cut(view[:fill])):
                 kept += len(chunk)
                 yield bytes(chunk)
-            view[: fill - kept] = bytes(view[kept:fill])
+            # The two may overlap, which this kind of assignment copes with.
+            view[: fill - kept] = view[kept:fill]
             fill -= kept
 
 

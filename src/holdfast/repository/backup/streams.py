@@ -22,6 +22,7 @@ from holdfast.repository.writer import PackWriter
 from holdfast.runtime.cancel import CancelToken
 
 _IN_FLIGHT_BYTES = 16 * 1024 * 1024
+_IN_FLIGHT_BYTES_A_CORE = 4 * 1024 * 1024
 _TASK_BYTES = 1024 * 1024
 
 
@@ -43,8 +44,9 @@ class StreamSaver:
         self._compression = compression
         self._cancel = cancel
         self._seed = chunker.seed_of(repository.config)
-        self._budget = _ByteBudget(_IN_FLIGHT_BYTES)
-        self._executor = ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="holdfast-seal")
+        cores = len(os.sched_getaffinity(0))
+        self._budget = _ByteBudget(min(_IN_FLIGHT_BYTES, cores * _IN_FLIGHT_BYTES_A_CORE))
+        self._executor = ThreadPoolExecutor(cores, thread_name_prefix="holdfast-seal")
 
     def save(self, reader: chunker.BlockReader, path: bytes) -> tuple[list[BlobId], int]:
         """Stores one stream to its end.
