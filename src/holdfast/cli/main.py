@@ -37,6 +37,8 @@ COMMANDS = {
     ),
     "status": Lazy("holdfast.cli.status:command", help="Say how fresh the backups of each source are."),
     "doctor": Lazy("holdfast.cli.doctor:command", help="Look for what will make the next backup or restore fail."),
+    "serve": Lazy("holdfast.cli.serve:command", help="Serve the REST interface, run policies when due, tell people."),
+    "notify": Lazy("holdfast.cli.notify:notify", help="Try the channels, and see what became of messages."),
     "config": Lazy("holdfast.cli.config:config", help="Check, show and describe the configuration of an application."),
     "init": Lazy("holdfast.cli.init:command", help="Look at an application and write a configuration for it."),
     "repo": Lazy("holdfast.cli.repo:repo", help="Work with a repository in the restic format."),

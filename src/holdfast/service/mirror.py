@@ -9,7 +9,7 @@ from pathlib import Path
 
 from holdfast.app import App
 from holdfast.app.building import local_root
-from holdfast.catalog import Copies
+from holdfast.catalog.copies import Copies
 from holdfast.errors import HoldfastError
 from holdfast.model.backup import StoredBackup
 from holdfast.operations.choice import stored_backups
@@ -28,6 +28,10 @@ class Mirror:
     What a run did is put in at once; what others do to a folder of this machine is seen from the folder's time of
     change, soon after; what they do elsewhere, when the target is listed again.
 
+    Attributes:
+        version: grows whenever the mirror may have changed.
+        unreachable: why targets could not be listed the last time, by name.
+
     Args:
         copies: where the mirror is kept.
         open_app: opens the application for one listing.
@@ -41,6 +45,7 @@ class Mirror:
         self._marks: dict[str, object] = {}
         self._listed_at = float("-inf")
         self._took_s = 0.0
+        self.version = 0
         self.unreachable: dict[str, HoldfastError] = {}
 
     def refresh(self) -> None:
@@ -54,6 +59,7 @@ class Mirror:
                 for name, backups in found.items():
                     self._copies.replace(app.name, name, backups, at)
             self.unreachable = {copy.target: copy.error for copy in unreachable if copy.error is not None}
+            self.version += 1
             self._marks = marks
             self._listed_at = self._clock.monotonic()
             self._took_s = self._listed_at - began
@@ -72,6 +78,10 @@ class Mirror:
 
     def take_in(self, app: App, report: object) -> None:
         """Puts in what a run did, without listing anything."""
+        self._put(app, report)
+        self.version += 1
+
+    def _put(self, app: App, report: object) -> None:
         if isinstance(report, CreateReport):
             self._stored(app, [copy.stored for copy in report.copies if copy.stored is not None])
             for result in report.retention:

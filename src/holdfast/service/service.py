@@ -8,13 +8,13 @@ import secrets
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from holdfast.app import App
-from holdfast.catalog import Catalog
-from holdfast.errors import AppBusy, HoldfastError, InternalError
+from holdfast.catalog.catalog import Catalog
+from holdfast.errors import AppBusy, HoldfastError, InternalError, Interrupted
 from holdfast.model.run import Run, RunState, Trigger
 from holdfast.runtime import host
 from holdfast.runtime.cancel import CancelToken
@@ -24,13 +24,36 @@ from holdfast.service.mirror import Mirror
 from holdfast.service.operations import operation_of
 from holdfast.service.outcome import Outcome
 from holdfast.service.recording import failed, reported
+from holdfast.service.schedule_settings import ScheduleSettings
 
 LOGGER = logging.getLogger("holdfast")
 OpenApp = Callable[[CancelToken], App]
-Told = Callable[[App, Outcome], None]
 
 _BEAT_S = 15.0
 _TURN_S = 0.5
+_BUSY_S = 5.0
+
+
+class Hears(Protocol):
+    """Hears of runs."""
+
+    def begun(self, run: Run) -> None:
+        """A run begins."""
+        ...
+
+    def ended(self, app: App, run: Run) -> None:
+        """A run has ended, and is written down."""
+        ...
+
+
+class Nobody:
+    """Hears of runs and does nothing."""
+
+    def begun(self, run: Run) -> None:
+        """A run begins."""
+
+    def ended(self, app: App, run: Run) -> None:
+        """A run has ended."""
 
 
 class Service:
@@ -39,12 +62,12 @@ class Service:
     Args:
         open_app: opens the application for one run, so that runs and listings never share a connection.
         catalog: where runs and the mirror of the targets are kept.
-        told: hears of every finished run, in the thread that ran it; must not take long and must not raise.
+        hears: of every run that begins or has ended, in the thread that runs it; must not raise.
     """
 
-    def __init__(self, open_app: OpenApp, catalog: Catalog, *, told: Told | None = None, clock: Clock | None = None):
+    def __init__(self, open_app: OpenApp, catalog: Catalog, *, hears: Hears | None = None, clock: Clock | None = None):
         self._open_app = open_app
-        self._told = told or _nobody
+        self._hears = hears or Nobody()
         self._clock = clock or SystemClock()
         self._turn = threading.Lock()
         self._outcomes: dict[str, Outcome] = {}
@@ -54,6 +77,7 @@ class Service:
         with self.open() as app:
             self.app_name = app.name
             self.config = app.config
+        self.schedule = ScheduleSettings(catalog.settings, self.config, self._clock)
 
     def open(self) -> App:
         """The application, for looking only."""
@@ -167,36 +191,49 @@ class Service:
         if claimed is None:
             return Outcome(self.catalog.runs.get(run.run_id) or run, None, None)
         with _Heart(lambda: self.catalog.runs.heartbeat(run.run_id, holder, self.now())):
+            self._hears.begun(claimed)
             try:
                 with self._open_app(live.cancel) as app:
                     return self._ended(app, self._acted(app, claimed, live))
             except HoldfastError as error:
                 # The configuration was broken since the server began, for one.
                 outcome = Outcome(failed(claimed, error, self.now()), None, error)
-                self.catalog.runs.save(outcome.run)
+                self.catalog.runs.finish(outcome.run)
                 return outcome
 
     def _ended(self, app: App, outcome: Outcome) -> Outcome:
         with contextlib.suppress(HoldfastError):
             self.mirror.take_in(app, outcome.report)
         # A run whose end cannot be written down is found without a heartbeat later, and counts as lost.
-        self.catalog.runs.save(outcome.run)
-        self._told(app, outcome)
+        self.catalog.runs.finish(outcome.run)
+        self._hears.ended(app, outcome.run)
         return outcome
 
     def _acted(self, app: App, run: Run, live: LiveRun) -> Outcome:
         operation = operation_of(run.operation)
         try:
             request = msgspec.convert(run.request, operation.request_type)
-            report = operation.act(app.telling(live.listen), request)
+            report = _patient(run, live, lambda: operation.act(app.telling(live.listen), request))
         except HoldfastError as error:
             return Outcome(failed(run, error, self.now()), None, error)
         except Exception as problem:
             # The outermost edge of a run: whatever happened, it must end with a name.
             LOGGER.exception("run %s ended unexpectedly", run.run_id)
-            error = InternalError(kind=type(problem).__name__, reason=str(problem))
-            return Outcome(failed(run, error, self.now()), None, error)
+            unexpected = InternalError(kind=type(problem).__name__, reason=str(problem))
+            return Outcome(failed(run, unexpected, self.now()), None, unexpected)
         return Outcome(reported(run, report, self.now()), report, getattr(report, "failure", None))
+
+
+def _patient(run: Run, live: LiveRun, act: Callable[[], msgspec.Struct]) -> msgspec.Struct:
+    """Acts. A run that was planned waits until what somebody runs by hand has ended; other runs do not."""
+    while True:
+        try:
+            return act()
+        except AppBusy:
+            if run.trigger is not Trigger.SCHEDULE:
+                raise
+        if live.cancel.wait(_BUSY_S):
+            raise Interrupted
 
 
 class _Heart:
@@ -219,7 +256,3 @@ class _Heart:
     def __exit__(self, *_error: object) -> None:
         self._stopped.set()
         self._thread.join()
-
-
-def _nobody(_app: App, _outcome: Outcome) -> None:
-    return None

@@ -1,0 +1,82 @@
+"""The server put together: routes, the door before them, and what every answer goes through."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from holdfast import __version__
+from holdfast.errors import HoldfastError, RouteNotFound
+from holdfast.server.admin_backup import admin_router
+from holdfast.server.backups import backups_router
+from holdfast.server.gate import OPEN, Gate
+from holdfast.server.hardening import Hardening
+from holdfast.server.health import health_router
+from holdfast.server.listing import Lists
+from holdfast.server.metrics import metrics_router
+from holdfast.server.replies import failure, language_of
+from holdfast.server.runs import runs_router
+from holdfast.server.settings import ServerSettings
+from holdfast.server.setup import SetupSecret, setup_router
+from holdfast.server.site import Site
+
+DESCRIPTION = (
+    "Backs up an application and brings it back. Every request carries a token as `Authorization: Bearer …`; "
+    "every answer has the same shape."
+)
+
+
+def create_server(site: Site, settings: ServerSettings, setup: SetupSecret | None = None) -> FastAPI:
+    """The whole interface as an ASGI application.
+
+    Args:
+        site: the application behind it.
+        settings: how it answers.
+        setup: the secret that the first token is asked for with; None if there is a token already.
+    """
+    app = FastAPI(
+        title="Holdfast",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        separate_input_output_schemas=False,
+    )
+    lists = Lists(site.service)
+    app.include_router(admin_router(site, lists))
+    app.include_router(backups_router(lambda: site), tags=["backups"])
+    app.include_router(runs_router(site))
+    app.include_router(health_router(site))
+    app.include_router(metrics_router(site))
+    app.include_router(setup_router(site, setup))
+    app.add_exception_handler(HTTPException, _not_there)
+    app.add_exception_handler(HoldfastError, _refused)
+    _check_routes(app)
+    # The last one added is the first to see a request.
+    app.add_middleware(Gate, sentry=site.sentry)
+    app.add_middleware(Hardening, settings=settings)
+    return app
+
+
+async def _not_there(request: Request, _problem: Exception) -> Response:
+    """Addresses and methods that there are none of."""
+    return failure(RouteNotFound(), language_of(request))
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    return failure(error if isinstance(error, HoldfastError) else RouteNotFound(), language_of(request))
+
+
+def _check_routes(app: FastAPI) -> None:
+    """SAFETY: a route that says nothing about who may use it does not come into being."""
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.path not in OPEN and not _scopes(route):
+            raise RuntimeError(f"the route {route.path} says nothing about who may use it")
+
+
+def _scopes(route: APIRoute) -> list[object]:
+    return [scope for one in route.dependencies if (scope := getattr(one.dependency, "scope", None)) is not None]

@@ -1,0 +1,172 @@
+"""Runs a server until it is told to stop: the REST interface, the scheduler, the courier and the mirror."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Generator
+
+import msgspec
+import uvicorn
+
+from holdfast.errors import BindRefused, HoldfastError, PortUnavailable
+from holdfast.runtime.cancel import CancelToken
+from holdfast.server.application import create_server
+from holdfast.server.opening import Deployment
+from holdfast.server.setup import SetupSecret
+
+LOGGER = logging.getLogger("holdfast")
+GRACE_S = 30.0
+_MIRROR_S = 2.0
+_CONNECTIONS = 512
+_KEEP_ALIVE_S = 10
+_HEADER_BYTES = 32 * 1024
+
+
+class Listening(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a server listens. `insecure` lets it do so beyond this machine without TLS."""
+
+    host: str
+    port: int
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    insecure: bool = False
+
+    def check(self) -> None:
+        """Refuses what would send tokens over a network unencrypted.
+
+        Raises:
+            BindRefused: it would.
+        """
+        if not (self.tls_cert or self.insecure or _is_loopback(self.host)):
+            raise BindRefused(host=self.host)
+
+    def opened(self) -> socket.socket:
+        """A socket that listens there.
+
+        Raises:
+            PortUnavailable: it cannot.
+        """
+        try:
+            family, kind, protocol, _name, address = socket.getaddrinfo(
+                self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
+            made = socket.socket(family, kind, protocol)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind(address)
+        except OSError as error:
+            raise PortUnavailable(host=self.host, port=self.port, reason=error.strerror or str(error)) from error
+        made.listen(_CONNECTIONS)
+        return made
+
+    def address(self, made: socket.socket) -> str:
+        """The URL of a socket."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls_cert else 'http'}://{host}:{made.getsockname()[1]}"
+
+
+def serve(
+    deployment: Deployment,
+    listening: Listening,
+    *,
+    schedule: bool,
+    cancel: CancelToken,
+    told: Callable[[str, str], None],
+) -> None:
+    """Serves until cancelled; then ends what goes on in order.
+
+    Args:
+        told: hears where it listens, and the set-up secret if there is no token yet, once it listens.
+
+    Raises:
+        PortUnavailable: it cannot listen there.
+    """
+    # SAFETY: everything a server makes is for its owner alone, whatever the shell that started it allows.
+    os.umask(0o077)
+    made = listening.opened()
+    first = deployment.catalog.tokens.count_valid(deployment.service.now()) == 0
+    setup = SetupSecret() if first else None
+    app = create_server(deployment.site, deployment.settings, setup)
+    server = _Server(_settings(app, listening))
+    threads = _threads(deployment, cancel, schedule=schedule)
+    deployment.service.mirror.refresh()
+    for thread in threads:
+        thread.start()
+    ending = threading.Thread(target=_end_with, args=(cancel, server), daemon=True, name="ending")
+    ending.start()
+    told(listening.address(made), setup.shown if setup else "")
+    try:
+        asyncio.run(server.serve(sockets=[made]))
+    finally:
+        cancel.cancel()
+        deployment.service.close(GRACE_S)
+        for thread in threads:
+            thread.join(2 * GRACE_S)
+        made.close()
+
+
+def _settings(app: object, listening: Listening) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        ssl_certfile=listening.tls_cert,
+        ssl_keyfile=listening.tls_key,
+        proxy_headers=False,
+        server_header=False,
+        log_config=None,
+        access_log=False,
+        limit_concurrency=_CONNECTIONS,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=int(GRACE_S),
+        h11_max_incomplete_event_size=_HEADER_BYTES,
+        http="h11",
+        ws="none",
+        lifespan="off",
+    )
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to us: the first asks everything to end, and a second one ends it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Installs no handlers."""
+        yield
+
+
+def _end_with(cancel: CancelToken, server: uvicorn.Server) -> None:
+    while not cancel.wait(3600):
+        pass
+    server.should_exit = True
+
+
+def _threads(deployment: Deployment, cancel: CancelToken, *, schedule: bool) -> list[threading.Thread]:
+    works: dict[str, Callable[[], object]] = {
+        "courier": lambda: deployment.courier.work(cancel),
+        "mirror": lambda: _mirror(deployment, cancel),
+    }
+    if schedule:
+        works["scheduler"] = lambda: deployment.scheduler.serve(cancel, grace_s=GRACE_S)
+    return [threading.Thread(target=work, name=name) for name, work in works.items()]
+
+
+def _mirror(deployment: Deployment, cancel: CancelToken) -> None:
+    """Keeps the mirror fresh; a target that is away is tried again."""
+    while not cancel.wait(_MIRROR_S):
+        try:
+            deployment.service.mirror.refresh_if_changed()
+        except HoldfastError as error:
+            LOGGER.error("the targets could not be listed: %s", error)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
