@@ -101,6 +101,7 @@ class RestorePlan(msgspec.Struct, frozen=True, kw_only=True):
         components: in the order in which they will be loaded.
         before, after: hooks.
         needed_bytes: by directory.
+        file: the file to restore from, where it is none of a target's.
     """
 
     request: RestoreRequest
@@ -112,6 +113,7 @@ class RestorePlan(msgspec.Struct, frozen=True, kw_only=True):
     needed_bytes: dict[str, int] = {}
     problems: tuple[Problem, ...] = ()
     stamp: str = ""
+    file: str = ""
 
 
 class RestoredComponent(msgspec.Struct, frozen=True, kw_only=True):

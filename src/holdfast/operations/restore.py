@@ -15,6 +15,7 @@ from holdfast.operations.lock import run_lock
 from holdfast.operations.opening import Named, named_backup, nearest_first, unreachable_error
 from holdfast.operations.reports import CopyReport, RestorePlan, RestoreReport
 from holdfast.operations.requests import RestoreRequest
+from holdfast.operations.restore_file import file_target, is_file, with_file
 from holdfast.operations.restore_plan import Copy, check_space, needed_space, plan_components
 from holdfast.operations.restore_run import RestoreRun
 
@@ -39,7 +40,12 @@ def plan_restore(context: AppContext, request: RestoreRequest) -> RestorePlan:
                 raise UnknownName(what="source", name=name, known=", ".join(context.sources) or "none")
         named, problems = _latest(request, found, unreachable)
     else:
-        named, problems = named_backup(request.what, targets, found, unreachable), []
+        try:
+            named, problems = named_backup(request.what, targets, found, unreachable), []
+        except BackupNotFound:
+            if not is_file(request.what):
+                raise
+            return _plan_from_file(context, request)
     if not (request.only or named.components or request.tables or request.paths):
         problems = [*problems, *_left_out(context, named.backup_id, found)]
     only = request.only or named.components
@@ -48,6 +54,13 @@ def plan_restore(context: AppContext, request: RestoreRequest) -> RestorePlan:
     copies.sort(key=lambda stored: bool(named.target) and stored.target != named.target)
     problems += [_unasked(copy) for copy in unreachable]
     return _plan_from(context, request, copies, found, problems)
+
+
+def _plan_from_file(context: AppContext, request: RestoreRequest) -> RestorePlan:
+    target, problems = file_target(context, request)
+    (stored,) = target.backups()
+    plan = _plan_from(with_file(context, target), request, [stored], {target.name: [stored]}, problems)
+    return msgspec.structs.replace(plan, file=target.name)
 
 
 def _latest(
@@ -155,6 +168,8 @@ def run_restore(context: AppContext, plan: RestorePlan) -> RestoreReport:
         Interrupted: nothing was changed.
     """
     context = log.logging_warnings(context)
+    if plan.file:
+        context = with_file(context, file_target(context, plan.request)[0])
     with log.logged(context, f"Restore of {plan.backup.backup_id}"), run_lock(context):
         warn_of_owed(context)
         report = RestoreRun(context, plan).run()

@@ -29,7 +29,7 @@ from holdfast.sources.rows.changes import apply_changes
 from holdfast.sources.rows.mysql_sink import MysqlSink
 from holdfast.sources.rows.mysql_store import MysqlRows
 from holdfast.sources.server_address import parse_url
-from holdfast.sources.server_load import blocks_of, checked_chain, compare_rows
+from holdfast.sources.server_load import blocks_of, checked_chain, compare_described, compare_rows
 from holdfast.sources.server_tables import bring_over, kept_in, parse_choices, undo_tables
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class MysqlLoad:
         with self._connected() as connection:
             tables = catalog_of(connection, schema).tables
             counted = {table: count_rows(connection, schema, table) for table in tables}
-        compare_rows(self._chain[0].component.rows, counted, self._server.location)
+        compare_described(self._chain[0].component, counted, self._server.location)
         return counted
 
     def _apply_changes(self, schema: str) -> dict[str, int] | None:

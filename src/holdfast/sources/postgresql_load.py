@@ -31,7 +31,7 @@ from holdfast.sources.rows.changes import apply_changes
 from holdfast.sources.rows.postgresql_sink import PostgresqlSink
 from holdfast.sources.rows.postgresql_store import PostgresqlRows
 from holdfast.sources.server_address import parse_url
-from holdfast.sources.server_load import blocks_of, checked_chain, compare_rows
+from holdfast.sources.server_load import blocks_of, checked_chain, compare_described, compare_rows
 from holdfast.sources.server_tables import bring_over, kept_in, parse_choices, undo_tables
 
 if TYPE_CHECKING:
@@ -153,12 +153,11 @@ class PostgresqlLoad:
         roles = self._request.destination is None
         self._load_base(database, Manner(roles=roles))
         rows = self._apply_changes(database)
-        expected = self._chain[-1].component.rows
         with contextlib.closing(self._server.connect(database)) as connection:
             catalog, counted = _counted(connection)
             connection.execute("ANALYZE")
         if rows is None:
-            compare_rows(expected, counted, self._server.location)
+            compare_described(self._chain[-1].component, counted, self._server.location)
         return (counted if rows is None else rows), catalog
 
     def _load_base(self, database: str, manner: Manner) -> None:
@@ -187,7 +186,7 @@ class PostgresqlLoad:
         self._load_base(self._name, Manner(roles=False, at_once=True))
         with contextlib.closing(self._server.connect()) as connection:
             catalog, counted = _counted(connection)
-        compare_rows(self._chain[0].component.rows, counted, self._server.location)
+        compare_described(self._chain[0].component, counted, self._server.location)
         return LoadReport(destination=self._server.location, rows=counted, checks=_checks(counted, catalog))
 
     def _load_tables(self, databases: Databases) -> LoadReport:

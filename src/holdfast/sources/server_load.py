@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from holdfast.errors import DamageError, RestoreMismatch, RestoreRefused
-from holdfast.model.component import Form
+from holdfast.model.component import Component, Form
 from holdfast.model.node import NodeType
 from holdfast.protocols import StoredContent
 
@@ -51,6 +51,12 @@ def compare_rows(expected: Mapping[str, int], found: Mapping[str, int], destinat
         said = [f"table {name} has {_rows(found, name)} instead of {_rows(expected, name)}" for name in wrong[:_SHOWN]]
         more = f", and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         raise RestoreMismatch(destination=destination, reason="; ".join(said) + more)
+
+
+def compare_described(component: Component, found: Mapping[str, int], destination: str) -> None:
+    """Compares with what a component is known to hold, which is nothing for a file that no backup describes."""
+    if component.file_count or component.rows:
+        compare_rows(component.rows, found, destination)
 
 
 def _rows(counts: Mapping[str, int], name: str) -> str:
