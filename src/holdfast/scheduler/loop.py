@@ -79,6 +79,8 @@ class Scheduler:
         self._leadership = Leadership(catalog.leases, app, self._holder, self._clock)
         self._watch = Watch(self._host, alive, self._clock)
         self._active: ActiveRun | None = None
+        self._memories: dict[str, PolicyMemory] = {}
+        self._fence = 0
 
     # --- the loop ----------------------------------------------------------------------------------
 
@@ -126,6 +128,8 @@ class Scheduler:
             self._active = None if self._active.over else self._active
         if not self._leadership.hold(now):
             return
+        if self._leadership.fence != self._fence:
+            self._fence, self._memories = self._leadership.fence, {}
         policies = {name: policy for name, policy in self._policies().items() if policy.enabled}
         unfinished = self._without_lost(self._catalog.runs.unfinished(self._app), now)
         planned = [run for run in unfinished if run.state is RunState.QUEUED and run.trigger is Trigger.SCHEDULE]
@@ -155,43 +159,53 @@ class Scheduler:
     # --- one policy --------------------------------------------------------------------------------
 
     def _look_after(self, policy: PlannedPolicy, queued: Sequence[Run], now: datetime) -> None:
-        key = memory_key(self._app, policy.name)
-        kept = read_memory(self._catalog.settings.get(key))
+        kept = self._memories.get(policy.name)
+        if kept is None:
+            kept = read_memory(self._catalog.settings.get(memory_key(self._app, policy.name)))
         memory = followed(kept, policy, now)
         if memory != kept:
-            self._catalog.settings.put(key, msgspec.to_builtins(memory))
+            self._remember(policy, memory)
         facts = self._facts(policy, memory, queued, now)
         for action in planning.plan(facts, now):
             self._carry_out(policy, action, now)
-        judged = self._judged(policy, memory, now)
+        judged = self._judged(policy, memory, facts.newest, now)
         if judged != memory:
-            self._catalog.settings.put(key, msgspec.to_builtins(judged))
+            self._remember(policy, judged)
+        self._memories.setdefault(policy.name, memory)
+
+    def _remember(self, policy: PlannedPolicy, memory: PolicyMemory) -> None:
+        # INVARIANT: while the lease is ours, what we know counts: another scheduler that stood still since before may
+        # yet write down what it knew then.
+        self._memories[policy.name] = memory
+        self._catalog.settings.put(memory_key(self._app, policy.name), msgspec.to_builtins(memory))
 
     def _facts(
         self, policy: PlannedPolicy, memory: PolicyMemory, queued: Sequence[Run], now: datetime
     ) -> planning.PolicyFacts:
         newest = policy.due.previous_at_or_before(now)
+        at_newest = self._find(policy, due_since=newest, due_until=newest)
         return planning.PolicyFacts(
             policy=policy,
             memory=memory,
             spread_s=self._spread_s(policy),
-            last_due=self._catalog.runs.last_due(self._app, policy.name),
+            last_due=newest if at_newest else self._catalog.runs.last_due(self._app, policy.name),
             newest=newest,
-            at_newest=self._find(policy, due_since=newest, due_until=newest),
+            at_newest=at_newest,
             queued=queued,
         )
 
-    def _judged(self, policy: PlannedPolicy, memory: PolicyMemory, now: datetime) -> PolicyMemory:
+    def _judged(self, policy: PlannedPolicy, memory: PolicyMemory, newest: datetime, now: datetime) -> PolicyMemory:
         """Says what is overdue and what has recovered. Returns what is to be remembered.
 
         INVARIANT: people are told before it is written down that they were. A crash in between tells them twice;
         the other order could tell them never.
         """
         later = memory.judged + timedelta(microseconds=1)
-        verdict = planning.judge(
-            memory, self._find(policy, due_since=later, due_until=now), self._spread_s(policy), now
-        )
+        unjudged = self._find(policy, due_since=later, due_until=now) if memory.judged < newest else []
+        verdict = planning.judge(memory, unjudged, self._spread_s(policy), now)
         if verdict.late:
+            if not self._leadership.hold(self.now()):
+                return memory
             self._notify(telling.overdue(self._app, policy.name, verdict.late, now))
         trouble = verdict.late[-1] if verdict.late else memory.trouble
         good = self._catalog.runs.last(self._app, policy=policy.name, states=(RunState.SUCCEEDED,)) if trouble else None
@@ -218,8 +232,8 @@ class Scheduler:
                 new = self._new(policy, due_at, now)
                 runs.add(msgspec.structs.replace(new, attempt=attempt, not_before=not_before))
             case planning.Revive(run=run, not_before=not_before):
-                again = {"state": RunState.QUEUED, "created_at": now, "not_before": not_before}
-                runs.save(msgspec.structs.replace(run, **again))
+                again = msgspec.structs.replace(run, state=RunState.QUEUED, created_at=now, not_before=not_before)
+                runs.save(msgspec.structs.replace(again, finished_at=None, holder=""))
             case planning.Supersede(run=run, state=state):
                 self._supersede(run, state, now)
 

@@ -94,7 +94,7 @@ def plan(facts: PolicyFacts, now: datetime) -> list[Action]:
         actions.append(Plan(due_at=facts.newest, attempt=1, not_before=_start(facts)))
         return actions
     last = max(facts.at_newest, key=lambda run: run.attempt)
-    if last.state is RunState.MISSED and last.created_at > now:
+    if last.state is RunState.MISSED and (last.finished_at or last.created_at) > now:
         actions.append(Revive(run=last, not_before=_start(facts)))
     elif (delay_s := repetition_s(facts.policy, facts.at_newest)) is not None:
         ended = min(last.finished_at or now, now)

@@ -8,6 +8,9 @@ from datetime import datetime
 from holdfast.model.notice import Notice, Occasion
 from holdfast.model.run import Run
 
+MOST_NAMED = 20
+"""How many due times a notice names at most: the newest."""
+
 
 def overdue(app: str, policy: str, late: Sequence[datetime], now: datetime) -> Notice:
     """Runs that did not begin in time: one notice for all of them, each due time told once."""
@@ -16,6 +19,7 @@ def overdue(app: str, policy: str, late: Sequence[datetime], now: datetime) -> N
         "due_at": late[-1].isoformat(),
         "first_due_at": late[0].isoformat(),
         "count": str(len(late)),
+        "due": " ".join(due.isoformat() for due in late[-MOST_NAMED:]),
     }
     return Notice(occasion=Occasion.OVERDUE, app=app, at=now, subject=policy, values=values)
 
