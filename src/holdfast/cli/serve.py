@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -56,3 +57,5 @@ def _told(session: AppSession, address: str, secret: str) -> None:
             "There is no token yet. For an hour this secret makes the first one, once, by POST /api/v1/setup: {secret}",
             secret=secret,
         )
+    # Whoever started us waits for this line, and it may be a program behind a pipe.
+    sys.stdout.flush()
