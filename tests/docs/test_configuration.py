@@ -8,7 +8,8 @@ import pytest
 
 from docs.pages import DOCS, first_column, text
 from holdfast.config.load import SECTIONS, Kinds
-from holdfast.config.model import App, Hooks, Keep, Notify, Objectives, Policy
+from holdfast.config.model import App, Hooks, Keep, Objectives, Policy
+from holdfast.config.notify import Notify
 from holdfast.config.reader import fields_of
 from holdfast.config.server import Server
 

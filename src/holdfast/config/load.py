@@ -109,7 +109,7 @@ def read_config(
         problems.warn_of(ConfigWarning(path=document.path.parent / ".env", line=line, key=".env", reason=reason))
     effective.fill(variables, problems)
     secrets = SecretReader(effective, problems, document.path.parent, fetch=fetch_secrets)
-    config = _read(document, effective, Reader(effective, problems, secrets), kinds or Kinds())
+    config = _read(document, effective, Reader(effective, problems, secrets), kinds or Kinds(), variables)
     return Reading(
         config=None if problems.count else config,
         errors=problems.errors(),
@@ -134,7 +134,9 @@ def check_config(
     return read_config(document, environment, environ, kinds=kinds).errors
 
 
-def _read(document: Document, effective: Effective, reader: Reader, kinds: Kinds) -> Config | None:
+def _read(
+    document: Document, effective: Effective, reader: Reader, kinds: Kinds, variables: Mapping[str, str]
+) -> Config | None:
     data = effective.data
     reader.unknown(data, SECTIONS, ())
     _check_environments(reader, document, effective.environment)
@@ -144,7 +146,7 @@ def _read(document: Document, effective: Effective, reader: Reader, kinds: Kinds
     named_sources, named_targets = (table(data.get(key)) or {} for key in ("sources", "targets"))
     policies = read_policies(reader, data, named_sources, named_targets)
     objectives = read_objectives(reader, data, named_sources)
-    notify, hooks = read_notify(reader, data), read_hooks(reader, data)
+    notify, hooks = read_notify(reader, data, variables), read_hooks(reader, data)
     server = read_server(reader, data)
     if app is None:
         return None

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from holdfast.config.notify import Notify
 from holdfast.config.problems import ConfigWarning
 from holdfast.config.server import Server
 from holdfast.config.spans import seconds
@@ -40,11 +41,6 @@ PathText = Annotated[str, msgspec.Meta(min_length=1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Words = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 HookCommand = Annotated[str, msgspec.Meta(min_length=1)] | Words
-NotifyUrl = Annotated[
-    str,
-    msgspec.Meta(pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$(?!\n)", description="a URL such as mailto://… or tgram://…"),
-]
-Event = Literal["success", "warning", "failure", "overdue", "damage", "drill-failed"]
 HOOKS = ("before_backup", "after_backup", "before_restore", "after_restore")
 
 
@@ -208,13 +204,6 @@ class Objectives(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Seconds by source; `""` is for those that are not named."""
         default = self.max_age or self.rpo
         return {**({"": seconds(default)} if default else {}), **{n: seconds(s) for n, s in self.sources.items()}}
-
-
-class Notify(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[notify]`: who is told, by URL, and about what."""
-
-    urls: tuple[NotifyUrl, ...] = ()
-    on: tuple[Event, ...] = ("failure", "overdue", "drill-failed")
 
 
 class Hooks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

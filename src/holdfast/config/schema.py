@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from holdfast.config.load import Kinds
-from holdfast.config.model import App, Hooks, Keep, Notify, Objectives, Policy
+from holdfast.config.model import App, Hooks, Keep, Objectives, Policy
+from holdfast.config.notify import Notify
 from holdfast.config.reader import fields_of
 from holdfast.config.secrets import COMMAND, FILE, is_secret
 from holdfast.config.server import Server

@@ -10,7 +10,8 @@ from contextlib import suppress
 
 import msgspec
 
-from holdfast.config.model import HOOKS, App, Hooks, Keep, Notify, Objectives, Policy
+from holdfast.config.model import HOOKS, App, Hooks, Keep, Objectives, Policy
+from holdfast.config.notify import Notify, with_telegram
 from holdfast.config.positions import KeyPath
 from holdfast.config.problems import listed, nearest
 from holdfast.config.reader import Reader
@@ -87,9 +88,10 @@ def read_objectives(reader: Reader, data: Mapping[str, object], sources: Collect
     return objectives or Objectives()
 
 
-def read_notify(reader: Reader, data: Mapping[str, object]) -> Notify:
-    """Reads `[notify]`."""
-    return reader.struct(Notify, data.get("notify", {}), ("notify",)) or Notify()
+def read_notify(reader: Reader, data: Mapping[str, object], variables: Mapping[str, str]) -> Notify:
+    """Reads `[notify]`, and what variables add to it."""
+    notify = reader.struct(Notify, data.get("notify", {}), ("notify",)) or Notify()
+    return with_telegram(notify, table(data.get("notify")) or {}, variables)
 
 
 def read_hooks(reader: Reader, data: Mapping[str, object]) -> Hooks:

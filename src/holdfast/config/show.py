@@ -36,12 +36,17 @@ def shown(config: Config, effective: Effective) -> dict[str, object]:
         "policies": {name: view.struct(policy, ("policies", name)) for name, policy in config.policies.items()},
         "objectives": view.struct(config.objectives, ("objectives",)),
         "notify": {
-            "urls": [_SCHEME.match(url)[0] + HIDDEN for url in config.notify.urls],  # type: ignore[index]
-            "on": list(config.notify.on),
+            **view.struct(config.notify, ("notify",)),
+            "urls": [_scheme_only(url) for url in config.notify.urls],
+            **({"healthchecks": _scheme_only(config.notify.healthchecks)} if config.notify.healthchecks else {}),
         },
         "hooks": view.struct(config.hooks, ("hooks",)),
         "server": view.struct(config.server, ("server",)),
     }
+
+
+def _scheme_only(url: str) -> str:
+    return _SCHEME.match(url)[0] + HIDDEN  # type: ignore[index]
 
 
 class _View:

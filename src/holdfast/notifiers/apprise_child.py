@@ -13,7 +13,7 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from holdfast.errors import DestinationRefused
 from holdfast.notifiers.guard import Guard
@@ -46,8 +46,9 @@ class Gate:
             raise PermissionError("a message starts no programs")
         if event not in _CONNECTING or arguments[1] is None:
             return
-        address = arguments[1]
-        numeric = str(address[0]) if isinstance(address, tuple) and address else ""
+        address = cast("tuple[object, ...]", arguments[1])
+        # Anything but a pair of numeric address and port, such as the path of a local socket, is judged as no address.
+        numeric = str(address[0]) if isinstance(arguments[1], tuple) and address else ""
         try:
             self._guard.judge(numeric)
         except DestinationRefused:
@@ -72,7 +73,8 @@ def _sent(order: dict[str, Any]) -> str:
     gate = Gate(order["allow"])
     gate.close()
     asset = apprise.AppriseAsset(http_redirects=False, async_mode=False, secure_logging=True)
-    service = apprise.Apprise.instantiate(order["url"], asset=asset)
+    library: Any = apprise.Apprise
+    service = library.instantiate(order["url"], asset=asset)
     if service is None:
         return UNKNOWN
     # A URL may ask for what we do not want: redirects, formatting of what a name contains, bodies that are not cut.
@@ -80,7 +82,7 @@ def _sent(order: dict[str, Any]) -> str:
     service.notify_format = apprise.NotifyFormat.TEXT
     service.overflow_mode = apprise.OverflowMode.TRUNCATE
     service.socket_connect_timeout = service.socket_read_timeout = float(order["deadline_s"])
-    sender = apprise.Apprise(asset=asset)
+    sender = library(asset=asset)
     sender.add(service)
     sent = sender.notify(
         title=order["title"],

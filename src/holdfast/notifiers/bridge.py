@@ -12,16 +12,18 @@ from holdfast.errors import DeliveryFailed, DeliveryRefused, DestinationRefused
 from holdfast.model.notice import Occasion
 from holdfast.notifiers import apprise_child
 from holdfast.notifiers.guard import Guard
+from holdfast.notifiers.transport import LATE, NOT_ALLOWED
 from holdfast.notifiers.webhook import cut, kind_of
 from holdfast.runtime.programs import small_environment
+from holdfast.runtime.translation import N_
 
 # A service that takes less cuts it further itself.
 MAX_BODY_CHARS = 16_000
 
 _REFUSED = {
-    apprise_child.REFUSED: "destination",
-    apprise_child.UNKNOWN: "no such service, or not a URL of it",
-    apprise_child.MISSING: "the library apprise is not installed",
+    apprise_child.REFUSED: NOT_ALLOWED,
+    apprise_child.UNKNOWN: N_("there is no such service, or this is no URL of it"),
+    apprise_child.MISSING: N_("the library apprise is not installed"),
 }
 
 
@@ -59,7 +61,7 @@ class Bridge:
         return []
 
     def _run(self, order: bytes, deadline_s: float) -> str:
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-P", "-m", apprise_child.__name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -68,12 +70,11 @@ class Bridge:
             env=small_environment({}),
             cwd="/",
             start_new_session=True,
-        )
-        try:
-            said, _nothing = process.communicate(order, timeout=deadline_s)
-        except subprocess.TimeoutExpired:
-            raise DeliveryFailed(channel=self.name, reason="timeout") from None
-        finally:
-            process.kill()
-            process.wait()
+        ) as process:
+            try:
+                said, _nothing = process.communicate(order, timeout=deadline_s)
+            except subprocess.TimeoutExpired:
+                raise DeliveryFailed(channel=self.name, reason=LATE) from None
+            finally:
+                process.kill()
         return said.decode("ascii", "replace")

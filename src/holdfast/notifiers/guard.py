@@ -15,11 +15,13 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from holdfast.errors import DestinationRefused
+from holdfast.runtime.translation import N_
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
 """From a host name and a port to addresses. Raises OSError if there are none."""
 
+NOT_FOUND = N_("the name cannot be looked up")
 PORTS = {"http": 80, "https": 443}
 
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\Z")
@@ -145,7 +147,7 @@ class Guard:
             found = []
         if not found:
             # SAFETY: a lookup that failed here may succeed, with another answer, where somebody looks again.
-            raise DestinationRefused(host=host, reason="the name cannot be looked up")
+            raise DestinationRefused(host=host, reason=NOT_FOUND)
         return found
 
 

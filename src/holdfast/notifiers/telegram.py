@@ -53,7 +53,7 @@ class Telegram:
         """Sends one message to each chat, as plain text: nothing in it is taken for formatting."""
         del occasion, run_id
         if not _TOKEN.match(self._token) or not self._chats or not all(map(_CHAT.match, self._chats)):
-            raise DeliveryRefused(channel=self.name, reason="token or chat")
+            raise DeliveryRefused(channel=self.name, reason="its token or chat is not written as it should be")
         text = cut(f"{title}\n\n{body}", MAX_CHARS)
         url = f"{self._api}/bot{self._token}/sendMessage"
         headers = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "holdfast"}

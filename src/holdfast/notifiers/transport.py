@@ -13,11 +13,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from holdfast.errors import DeliveryFailed, DeliveryRefused, DestinationRefused
-from holdfast.notifiers.guard import Destination, Guard
+from holdfast.errors import DeliveryFailed, DeliveryRefused, DestinationRefused, Phrase
+from holdfast.notifiers.guard import NOT_FOUND, Destination, Guard
+from holdfast.runtime.translation import N_
 
 MAX_S = 10.0
 """How long one request may take at most, whatever its caller grants."""
+
+LATE = N_("it did not answer in time")
+NOT_ALLOWED = N_("its address is neither public nor allowed")
 
 _AGAIN = frozenset({408, 425, 429})
 
@@ -65,17 +69,18 @@ class Transport:
         try:
             status = self._status(destination, body, headers, ends)
         except ssl.SSLCertVerificationError:
-            raise DeliveryFailed(channel=channel, reason="certificate") from None
+            raise DeliveryFailed(channel=channel, reason="its certificate is not trusted") from None
         except TimeoutError:
-            raise DeliveryFailed(channel=channel, reason="timeout") from None
+            raise DeliveryFailed(channel=channel, reason=LATE) from None
         except (OSError, http.client.HTTPException, ValueError):
             late = time.monotonic() >= ends
-            raise DeliveryFailed(channel=channel, reason="timeout" if late else "unreachable") from None
+            raise DeliveryFailed(channel=channel, reason=LATE if late else "it cannot be reached") from None
         if 200 <= status < 300:
             return
+        reason = Phrase("it answered with status {status}", {"status": status})
         if status >= 500 or status in _AGAIN:
-            raise DeliveryFailed(channel=channel, reason=f"status {status}")
-        raise DeliveryRefused(channel=channel, reason=f"status {status}")
+            raise DeliveryFailed(channel=channel, reason=reason)
+        raise DeliveryRefused(channel=channel, reason=reason)
 
     def _looked_up(self, channel: str, url: str, deadline_s: float) -> Destination:
         """The lookup in a thread: the resolver of the system takes the time it wants."""
@@ -91,12 +96,13 @@ class Transport:
         thread.start()
         thread.join(deadline_s)
         if not answer:
-            raise DeliveryFailed(channel=channel, reason="timeout")
+            raise DeliveryFailed(channel=channel, reason=LATE)
         found = answer[0]
         if isinstance(found, DestinationRefused):
             # A name that nobody could look up may be there again in a minute; an address that is refused stays so.
-            again = found.context.get("reason") == "the name cannot be looked up"
-            raise (DeliveryFailed if again else DeliveryRefused)(channel=channel, reason="destination") from found
+            if found.context.get("reason") == NOT_FOUND:
+                raise DeliveryFailed(channel=channel, reason=NOT_FOUND) from found
+            raise DeliveryRefused(channel=channel, reason=NOT_ALLOWED) from found
         return found
 
     def _status(self, destination: Destination, body: bytes, headers: Mapping[str, str], ends: float) -> int:

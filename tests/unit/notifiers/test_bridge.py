@@ -11,6 +11,7 @@ from holdfast.errors import DeliveryFailed, DeliveryRefused
 from holdfast.model.notice import Occasion
 from holdfast.notifiers.bridge import Bridge
 from holdfast.notifiers.guard import Guard
+from holdfast.notifiers.transport import LATE, NOT_ALLOWED
 from holdfast.testing.receivers import canary, http_receiver, smtp_receiver, status, tarpit
 
 DEADLINE_S = 60.0
@@ -40,7 +41,7 @@ def test_service_on_this_machine_is_not_connected_to(scheme: str) -> None:
         with pytest.raises(DeliveryRefused) as caught:
             _send(f"{scheme}://127.0.0.1:{bird.port}/topic")
         assert bird.touched == 0
-    assert caught.value.context["reason"] == "destination"
+    assert caught.value.context["reason"] == NOT_ALLOWED
 
 
 def test_service_that_is_allowed_gets_the_message() -> None:
@@ -65,7 +66,7 @@ def test_redirect_is_not_followed_even_if_the_url_asks_for_it() -> None:
 def test_tarpit_ends_with_the_deadline() -> None:
     with http_receiver(tarpit) as receiver, pytest.raises(DeliveryFailed) as caught:
         _send(f"form://127.0.0.1:{receiver.port}/", ("127.0.0.1",), deadline_s=2.0)
-    assert caught.value.context["reason"] == "timeout"
+    assert caught.value.context["reason"] == LATE
 
 
 @pytest.mark.parametrize("url", ["nosuchservice://a/b", "mailto://"])

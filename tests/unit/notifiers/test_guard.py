@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import pytest
 
 from holdfast.errors import DeliveryFailed, DeliveryRefused, DestinationRefused
-from holdfast.notifiers.guard import Guard, system_resolve
-from holdfast.notifiers.transport import Transport
+from holdfast.notifiers.guard import NOT_FOUND, Guard, system_resolve
+from holdfast.notifiers.transport import LATE, NOT_ALLOWED, Transport
 from holdfast.testing.receivers import canary, http_receiver, silence, status, tarpit
 from unit.notifiers.url_corpus import urls
 
@@ -40,7 +40,7 @@ def test_nothing_of_the_corpus_reaches_the_canary() -> None:
         for url in urls(bird.port):
             with pytest.raises((DeliveryRefused, DeliveryFailed)) as caught:
                 transport.post("1:http", url, b"{}", {}, deadline_s=10)
-            assert caught.value.context["reason"] == "destination", url
+            assert caught.value.context["reason"] in (NOT_ALLOWED, NOT_FOUND), url
         assert bird.touched == 0
 
 
@@ -101,14 +101,14 @@ def test_redirect_to_loopback_is_not_followed(code: int) -> None:
         with pytest.raises(DeliveryRefused) as caught:
             Transport(Guard(["127.0.0.1"])).post("1:http", f"{receiver.base}/", b"", {}, deadline_s=5)
         assert bird.touched == 0
-    assert caught.value.context["reason"] == f"status {code}"
+    assert str(caught.value.context["reason"]).endswith(f"status {code}")
 
 
 @pytest.mark.parametrize("answer", [tarpit, silence])
 def test_slow_receiver_is_left_at_the_deadline(answer: object) -> None:
     with http_receiver(answer) as receiver, pytest.raises(DeliveryFailed) as caught:  # type: ignore[arg-type]
         Transport(Guard(["127.0.0.1"])).post("1:http", f"{receiver.base}/", b"", {}, deadline_s=0.5)
-    assert caught.value.context["reason"] == "timeout"
+    assert caught.value.context["reason"] == LATE
 
 
 def test_slow_lookup_is_left_at_the_deadline() -> None:
