@@ -79,7 +79,7 @@ def _address(url: str) -> sa.URL:
         return sa.URL.create("sqlite", database=url.removeprefix(_LOCAL))
     try:
         address = sa.make_url(url)
-    except exc.ArgumentError:
+    except (exc.ArgumentError, ValueError):
         # The library's message quotes the URL, which may hold a password.
         raise CatalogUnavailable(place="[server] catalog", reason="its URL cannot be read") from None
     if address.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
