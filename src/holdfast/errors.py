@@ -11,7 +11,7 @@ keeps backups (`TargetError`): a handler meant for one can never swallow the oth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Self
 
 
@@ -89,6 +89,12 @@ class Phrase(str):
     def __getnewargs__(self) -> tuple[str, Mapping[str, object]]:  # type: ignore[override]
         """Lets a phrase cross to another process as what it is; the values must be picklable."""
         return self.template, self.values
+
+
+def joined(separator: str, parts: Sequence[str]) -> Phrase:
+    """Several phrases as one, with what stands between them."""
+    values = {"part" + "_" * number: part for number, part in enumerate(parts)}
+    return Phrase(separator.join(f"{{{name}}}" for name in values), values)
 
 
 def english(value: object) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.errors import BackupDamaged, NoBase
+from holdfast.errors import BackupDamaged, NoBase, Phrase
 from holdfast.model.backup import BackupType, Outcome, StoredBackup
 from holdfast.model.component import Form, Role
 from holdfast.protocols.source import Source
@@ -46,7 +46,10 @@ def choose_base(
         NoBase: there is none.
     """
     names = ", ".join(target.name for target in targets)
-    reason = "it has no complete backup" + (f" from before {since.isoformat(timespec='seconds')}" if since else "")
+    reason = Phrase("it has no complete backup", {})
+    if since is not None:
+        moment = since.isoformat(timespec="seconds")
+        reason = Phrase("it has no complete backup from before {moment}", {"moment": moment})
     for stored in found[targets[0].name]:
         if since is not None and stored.manifest.created_at > since:
             continue
@@ -55,7 +58,7 @@ def choose_base(
         states = _states(targets, found, stored, sources, scratch)
         if states is not None:
             return Base(backup_id=stored.backup_id, states=states)
-        reason = f"{stored.backup_id} does not keep what changes are compared with"
+        reason = Phrase("{backup_id} does not keep what changes are compared with", {"backup_id": stored.backup_id})
     raise NoBase(target=names, reason=reason)
 
 
@@ -114,10 +117,10 @@ def chain_of(stored: StoredBackup, component: str, backups: Sequence[StoredBacku
             return chain
         base = by_id.get(manifest.base_id)
         if base is None:
-            reason = f"{manifest.base_id}, which it is built on, is not there"
+            reason = Phrase("{base_id}, which it is built on, is not there", {"base_id": manifest.base_id})
             raise BackupDamaged(backup=stored.backup_id, target=stored.target, reason=reason)
         if component not in base.manifest.components:
             return chain
         chain.insert(0, base)
-    reason = f"{component} cannot be followed back to where its changes begin"
+    reason = Phrase("{component} cannot be followed back to where its changes begin", {"component": component})
     raise BackupDamaged(backup=stored.backup_id, target=stored.target, reason=reason)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from holdfast.errors import Phrase, joined
 from holdfast.model.backup import Marks, StoredBackup
 from holdfast.model.component import Problem
 from holdfast.protocols.target import MayNotOpen, Target
@@ -42,4 +43,8 @@ def noted(marks: Marks, problems: Sequence[Problem], now: datetime, *, opened: b
 
 def damage_of(problems: Sequence[Problem]) -> str:
     """The first of some problems in one line."""
-    return "; ".join(f"{problem.subject}: {problem.detail or problem.code}" for problem in problems[:_SHOWN])
+    return joined("; ", [_told(problem) for problem in problems[:_SHOWN]])
+
+
+def _told(problem: Problem) -> Phrase:
+    return Phrase("{subject}: {detail}", {"subject": problem.subject, "detail": problem.detail or problem.code})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from holdfast.errors import HookFailed, RepositoryNotFound, TargetError
+from holdfast.errors import HookFailed, Phrase, RepositoryNotFound, TargetError
 from holdfast.model.backup import Outcome, StoredBackup
 from holdfast.model.component import Component, Form, Problem, Shape
 from holdfast.operations import log, space
@@ -105,7 +105,9 @@ def _former(target: Target, problems: list[Problem]) -> list[StoredBackup]:
         if not isinstance(target, MakesItself) or not target.is_to_be_made:
             raise
         detail = "there is no repository yet; the first backup makes it"
-        problems.append(Problem(code="to-be-made", subject=f"target {target.name}", detail=detail))
+        problems.append(
+            Problem(code="to-be-made", subject=Phrase("target {name}", {"name": target.name}), detail=detail)
+        )
         return []
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from holdfast import __version__
-from holdfast.errors import HookFailed, NoBase, TargetError
+from holdfast.errors import HookFailed, NoBase, Phrase, TargetError
 from holdfast.model.backup import BackupType, Manifest, backup_id
 from holdfast.model.component import Problem
 from holdfast.model.event import Progress
@@ -146,7 +146,7 @@ class CreateRun:
 
     def _full_instead(self, error: NoBase) -> None:
         self._kind = BackupType.FULL
-        self._problems.append(Problem(code="full-instead", subject=self._id, detail=str(error)))
+        self._problems.append(Problem(code="full-instead", subject=self._id, detail=error.phrase))
 
     def _read(self, scratch: Path, base: Base | None) -> None:
         try:
@@ -230,9 +230,9 @@ class CreateRun:
 
     def _reason_to_keep_everything(self) -> str:
         if any(not destination.alive or destination.stored is None for destination in self._destinations):
-            return "not every target has the new backup"
+            return Phrase("not every target has the new backup", {})
         if any(is_missing(problem) for problem in self._problems):
-            return "something is missing in the new backup"
+            return Phrase("something is missing in the new backup", {})
         smaller: list[Problem] = []
         for destination in self._destinations:
             assert destination.stored is not None
@@ -240,7 +240,7 @@ class CreateRun:
             smaller += [problem for problem in found if problem not in smaller]
         for problem in smaller:
             self._problems.append(problem)
-        return "the new backup is much smaller than former ones" if smaller else ""
+        return Phrase("the new backup is much smaller than former ones", {}) if smaller else ""
 
     def _retain_in(self, destination: Destination) -> RetentionResult:
         name = destination.target.name

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 
-from holdfast.errors import AppBusy, HoldfastError
+from holdfast.errors import AppBusy, HoldfastError, Phrase
 from holdfast.model.backup import BackupType, StoredBackup
 from holdfast.operations import doctor_machine, space
 from holdfast.operations.context import AppContext
@@ -19,7 +18,6 @@ from holdfast.protocols.source import Source
 from holdfast.protocols.target import Target
 
 _DAY_S = 86_400
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _UNVERIFIED_DAYS = 7
 
 
@@ -52,13 +50,17 @@ def _told(subject: str, check: Callable[[], object], ok: str = "") -> list[Findi
 
 def problem_of(error: HoldfastError, subject: str) -> Finding:
     """An error as a finding."""
-    hint = _PLACEHOLDER.sub(lambda found: str(error.context.get(found[1], found[0])), error.hint)
-    return Finding(level="error", code=error.code, subject=subject, detail=str(error), hint=hint)
+    hint = Phrase(error.hint, error.context)
+    return Finding(level="error", code=error.code, subject=subject, detail=error.phrase, hint=hint)
+
+
+def _subject(target: str) -> Phrase:
+    return Phrase("target {name}", {"name": target})
 
 
 def _source(source: Source) -> list[Finding]:
     """Tools, versions and access are for the source itself to know."""
-    return _told(f"source {source.name}", source.preflight, "can be read")
+    return _told(Phrase("source {name}", {"name": source.name}), source.preflight, "can be read")
 
 
 def _estimated(sources: Iterable[Source]) -> dict[str, int]:
@@ -73,19 +75,19 @@ def _writable(context: AppContext) -> tuple[dict[str, list[Finding]], list[Findi
     try:
         with run_lock(context):
             found = {
-                target.name: _told(f"target {target.name}", target.prepare, "can be written to")
+                target.name: _told(_subject(target.name), target.prepare, "can be written to")
                 for target in context.targets.values()
             }
             return found, []
     except AppBusy as error:
-        detail = f"{error}; whether targets can be written to was not tried"
+        detail = Phrase("{reason}; whether targets can be written to was not tried", {"reason": error.phrase})
         return {}, [Finding(level="note", code=error.code, subject="lock", detail=detail)]
     except HoldfastError as error:
         return {}, [problem_of(error, "state directory")]
 
 
 def _target(context: AppContext, target: Target, estimated: dict[str, int]) -> list[Finding]:
-    subject = f"target {target.name}"
+    subject = _subject(target.name)
     try:
         backups = sorted(target.backups(), key=lambda stored: stored.manifest.created_at, reverse=True)
         free_bytes = target.free_bytes()
@@ -93,10 +95,14 @@ def _target(context: AppContext, target: Target, estimated: dict[str, int]) -> l
         space.check_target_space(target.name, needed, free_bytes)
     except HoldfastError as error:
         return [problem_of(error, subject)]
-    room = "" if free_bytes is None else f"; {amount(free_bytes)} free, a full backup needs about {amount(needed)}"
-    found = [Finding(level="ok", code="reachable", subject=subject, detail=f"{len(backups)} backups{room}")]
+    detail = Phrase("{count} backups", {"count": len(backups)})
+    if free_bytes is not None:
+        values = {"backups": detail, "free": amount(free_bytes), "needed": amount(needed)}
+        detail = Phrase("{backups}; {free} free, a full backup needs about {needed}", values)
+    found = [Finding(level="ok", code="reachable", subject=subject, detail=detail)]
     for problem in unreadable(context, [target]):
-        detail, hint = f"{problem.subject}: {problem.detail}", "Look at the file; it may be what is left of a backup."
+        detail = Phrase("{subject}: {detail}", {"subject": problem.subject, "detail": problem.detail})
+        hint = "Look at the file; it may be what is left of a backup."
         found.append(_warning(problem.code, subject, detail, hint))
     return [*found, *_backups(context, subject, backups)]
 
@@ -108,11 +114,16 @@ def _backups(context: AppContext, subject: str, backups: Sequence[StoredBackup])
     found: list[Finding] = []
     now, newest = context.now(), backups[0]
     if newest.manifest.created_at > now:
-        detail = f"{newest.backup_id} lies in the future: the clock is or was wrong, and retention removes nothing"
+        detail = Phrase(
+            "{backup_id} lies in the future: the clock is or was wrong, and retention removes nothing",
+            {"backup_id": newest.backup_id},
+        )
         found.append(_warning("clock", subject, detail, "Set the clock of this machine, then look at the backup."))
     for stored in backups:
         if stored.marks.damaged_at is not None:
-            detail = f"{stored.backup_id} is damaged: {stored.marks.damage}"
+            detail = Phrase(
+                "{backup_id} is damaged: {damage}", {"backup_id": stored.backup_id, "damage": stored.marks.damage}
+            )
             hint = "Restore from another copy; make a new backup and delete this one."
             found.append(Finding(level="error", code="backup-damaged", subject=subject, detail=detail, hint=hint))
     verified = [stored for stored in backups if stored.marks.verified_at is not None]
@@ -139,7 +150,7 @@ def _copies(context: AppContext) -> list[Finding]:
     for name in context.targets:
         if context.keep_by_target.get(name, context.keep).empty:
             detail = "no rule says what to keep, so nothing is ever removed"
-            found.append(Finding(level="note", code="no-retention", subject=f"target {name}", detail=detail))
+            found.append(Finding(level="note", code="no-retention", subject=_subject(name), detail=detail))
     return found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from holdfast.errors import Phrase
 from holdfast.operations.context import AppContext
 from holdfast.operations.due_hooks import owed
 from holdfast.operations.journal import FOLDER, JournalRecord
@@ -40,13 +41,13 @@ def _clock(context: AppContext) -> Finding:
     now = context.now()
     if now.year < _EARLIEST_YEAR:
         hint = "Set the clock: backups are named by it, and retention counts by it."
-        detail = f"it shows {now.isoformat(timespec='seconds')}"
+        detail = Phrase("it shows {isoformat}", {"isoformat": now.isoformat(timespec="seconds")})
         return Finding(level="error", code="clock", subject="clock", detail=detail, hint=hint)
     return Finding(level="ok", code="clock", subject="clock", detail=now.isoformat(timespec="seconds"))
 
 
 def _state(context: AppContext) -> list[Finding]:
-    subject = f"state directory {context.state_dir}"
+    subject = Phrase("state directory {state_dir}", {"state_dir": context.state_dir})
     try:
         status = os.stat(context.state_dir)
     except FileNotFoundError:
@@ -54,16 +55,23 @@ def _state(context: AppContext) -> list[Finding]:
     except OSError as error:
         return [_unusable(subject, error)]
     if stat.S_IMODE(status.st_mode) & 0o077:
-        hint = f"Run chmod 700 {shlex.quote(str(context.state_dir))}."
+        hint = Phrase("Run chmod 700 {state_dir}.", {"state_dir": shlex.quote(str(context.state_dir))})
         return [Finding(level="error", code="state-dir", subject=subject, detail="others may look into it", hint=hint)]
     if status.st_uid not in (host.user_id(), 0):
-        hint = "Run Holdfast as the user that owns it."
+        advice = "Run Holdfast as the user that owns it."
         return [
-            Finding(level="error", code="state-dir", subject=subject, detail="it belongs to another user", hint=hint)
+            Finding(level="error", code="state-dir", subject=subject, detail="it belongs to another user", hint=advice)
         ]
     holder = lock_holder(context)
     if holder:
-        return [Finding(level="note", code="app-busy", subject="lock", detail=f"a run is at work: {holder}")]
+        return [
+            Finding(
+                level="note",
+                code="app-busy",
+                subject="lock",
+                detail=Phrase("a run is at work: {holder}", {"holder": holder}),
+            )
+        ]
     return [Finding(level="ok", code="state-dir", subject=subject, detail="private, and no run is at work")]
 
 
@@ -86,7 +94,10 @@ def _restores(context: AppContext) -> list[Finding]:
     for name, record in records.items():
         if record.finished_at is None and not _restored_since(record, records.values()) and not lock_holder(context):
             reached = ", ".join(f"{entry.source} {entry.state}" for entry in record.components)
-            detail = f"the restore of {record.backup_id} was ended in the middle: {reached}"
+            detail = Phrase(
+                "the restore of {backup_id} was ended in the middle: {reached}",
+                {"backup_id": record.backup_id, "reached": reached},
+            )
             hint = "Restore again, or put back the safety copies that the journal names; then delete the journal."
             found.append(Finding(level="error", code="restore-unfinished", subject=name, detail=detail, hint=hint))
     return found
@@ -99,9 +110,13 @@ def _owed(context: AppContext) -> list[Finding]:
     found: list[Finding] = []
     for note in owed(context):
         programs = ", ".join(due.program for due in note.due)
-        began = f" after it had run {', '.join(note.began)}" if note.began else ""
         since = note.started_at.isoformat(timespec="seconds")
-        detail = f"the {note.operation} of {since} ended{began}, and before these hooks: {programs}"
+        values = {"operation": note.operation, "since": since, "began": ", ".join(note.began), "programs": programs}
+        detail = Phrase("the {operation} of {since} ended, and before these hooks: {programs}", values)
+        if note.began:
+            detail = Phrase(
+                "the {operation} of {since} ended after it had run {began}, and before these hooks: {programs}", values
+            )
         hint = "The application may be stopped. Run `holdfast doctor --finish-hooks`, which runs them."
         found.append(Finding(level="error", code="hooks-due", subject="hooks", detail=detail, hint=hint))
     return found
@@ -133,7 +148,7 @@ def _leftovers(context: AppContext) -> list[Finding]:
 
 
 def _log(path: Path) -> list[Finding]:
-    subject = f"log {path}"
+    subject = Phrase("log {path}", {"path": path})
     try:
         status = os.stat(path)
     except FileNotFoundError:
@@ -141,7 +156,7 @@ def _log(path: Path) -> list[Finding]:
     except OSError as error:
         return [_unusable(subject, error)]
     if stat.S_IMODE(status.st_mode) & 0o077:
-        hint = f"Run chmod 600 {shlex.quote(str(path))}."
+        hint = Phrase("Run chmod 600 {path}.", {"path": shlex.quote(str(path))})
         return [Finding(level="warning", code="log", subject=subject, detail="others may read it", hint=hint)]
     if not os.access(path, os.W_OK):
         return [Finding(level="warning", code="log", subject=subject, detail="it cannot be written to", hint="")]
@@ -156,6 +171,10 @@ def _hook(context: AppContext, hook: str) -> list[Finding]:
     relative = context.hooks.directory / program
     if program and (find_program([program]) or (os.sep in program and os.access(relative, os.X_OK))):
         return []
-    detail = f"the program {program or hook!r} is not there, or cannot be run"
+    detail = Phrase("the program {program} is not there, or cannot be run", {"program": repr(program or hook)})
     hint = "Correct the hook in holdfast.toml, or install the program."
-    return [Finding(level="error", code="hook-failed", subject=f"hook {hook}", detail=detail, hint=hint)]
+    return [
+        Finding(
+            level="error", code="hook-failed", subject=Phrase("hook {hook}", {"hook": hook}), detail=detail, hint=hint
+        )
+    ]

@@ -133,7 +133,10 @@ def warn_of_owed(context: AppContext) -> None:
     """Tells whoever begins the next run. The caller holds the lock, so that no run is at work that owes it rightly."""
     for note in owed(context):
         programs = ", ".join(due.program for due in note.due)
-        detail = f"a {note.operation} ended before these ran, which bring the application back: {programs}"
+        detail = Phrase(
+            "a {operation} ended before these ran, which bring the application back: {programs}",
+            {"operation": note.operation, "programs": programs},
+        )
         context.listener(Warned(code="hooks-due", subject="holdfast doctor --finish-hooks", detail=detail))
 
 
@@ -149,7 +152,11 @@ def _settle(context: AppContext, note: HookNote, failed: Sequence[HookFailed]) -
     except OSError as error:
         reason = error.strerror or str(error)
         context.listener(
-            Warned(code="hooks-due", subject=str(path), detail=f"it cannot be brought up to date: {reason}")
+            Warned(
+                code="hooks-due",
+                subject=str(path),
+                detail=Phrase("it cannot be brought up to date: {reason}", {"reason": reason}),
+            )
         )
 
 

@@ -53,7 +53,7 @@ def _from_any(
             return _export(context, stored, found[stored.target], path)
         except DamageError as error:
             first = first or error
-            context.listener(Warned(code=error.code, subject=stored.target, detail=str(error)))
+            context.listener(Warned(code=error.code, subject=stored.target, detail=error.phrase))
     raise first or BackupNotFound(backup="latest", target=", ".join(found))
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from holdfast.errors import DumpIncomplete, HoldfastError, SourceError
+from holdfast.errors import DumpIncomplete, HoldfastError, Phrase, SourceError
 from holdfast.model.component import Component, Form, Problem, Shape
 from holdfast.model.event import Listener, Progress
 from holdfast.model.node import NodeType
@@ -197,7 +197,7 @@ class Reading:
     def _spoiled(self, entry: Entry, error: SourceError) -> None:
         subject = f"{self._name}: {entry.path.decode('utf-8', 'backslashreplace')}"
         self._digest.feed(entry, None)
-        self._dump.problem(Problem(code=error.code, subject=subject, detail=str(error)))
+        self._dump.problem(Problem(code=error.code, subject=subject, detail=error.phrase))
 
     def _tell(self, entry: Entry, more_bytes: int = 0) -> None:
         done = self.content_bytes + more_bytes
@@ -252,4 +252,10 @@ def _first_block(reader: ContentReader, entry: Entry) -> tuple[bytes, bool]:
 
 def _changed(name: str, entry: Entry, size_bytes: int) -> SourceError:
     path = entry.path.decode("utf-8", "backslashreplace")
-    return DumpIncomplete(source=name, reason=f"{path} has {size_bytes} bytes or more, not {entry.node.size}")
+    return DumpIncomplete(
+        source=name,
+        reason=Phrase(
+            "{path} has {size_bytes} bytes or more, not {announced}",
+            {"path": path, "size_bytes": size_bytes, "announced": entry.node.size},
+        ),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 
-from holdfast.errors import HookFailed
+from holdfast.errors import HookFailed, Phrase
 from holdfast.model.component import Problem
 from holdfast.model.event import Progress
 from holdfast.operations import log
@@ -45,7 +45,7 @@ def run_after(context: AppContext, hooks: Sequence[str], told: Mapping[str, str]
 
 def problem_of(error: HookFailed) -> Problem:
     """What a report says about a hook that failed."""
-    return Problem(code=error.code, subject=str(error.context["hook"]), detail=str(error))
+    return Problem(code=error.code, subject=str(error.context["hook"]), detail=error.phrase)
 
 
 def _run(context: AppContext, hook: str, told: Mapping[str, str], cancelled: Callable[[], None]) -> None:
@@ -57,7 +57,9 @@ def _run(context: AppContext, hook: str, told: Mapping[str, str], cancelled: Cal
         raise HookFailed(hook=hook, reason="it names no program")
 
     def silent(seconds: float) -> HookFailed:
-        return HookFailed(hook=hook, reason=f"it said nothing for {seconds:.0f} s and was ended")
+        return HookFailed(
+            hook=hook, reason=Phrase("it said nothing for {seconds} s and was ended", {"seconds": f"{seconds:.0f}"})
+        )
 
     patience = Patience(context.hooks.timeout_s, silent, cancelled)
     environment = {f"HOLDFAST_{name}": value for name, value in told.items()}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.errors import TargetError, english
+from holdfast.errors import Phrase, TargetError, english
 from holdfast.operations.lock import private_directory
 from holdfast.operations.private_file import put_whole
 
@@ -71,7 +71,11 @@ class Journal:
         try:
             put_whole(self.path, data)
         except OSError as error:
-            raise TargetError(detail=f"the journal {self.path} cannot be written: {error.strerror}") from error
+            raise TargetError(
+                detail=Phrase(
+                    "the journal {path} cannot be written: {reason}", {"path": self.path, "reason": error.strerror}
+                )
+            ) from error
 
 
 def _free(folder: Path, stamp: str) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from holdfast.errors import RestoreMismatch
+from holdfast.errors import Phrase, RestoreMismatch
 from holdfast.model.component import Form, Shape
 from holdfast.operations.reports import PlannedComponent
 from holdfast.operations.requests import RestoreRequest
@@ -21,7 +21,9 @@ def judge(planned: PlannedComponent, load: LoadReport, request: RestoreRequest) 
     # A file that could not be read when the backup was made is missing from it; the digest is empty then too.
     exact = whole_tree and component.content_sha256 and not component.problems and not request.paths
     if exact and load.file_count != component.file_count:
-        reason = f"it has {load.file_count} files, not {component.file_count}"
+        reason = Phrase(
+            "it has {count} files, not {expected}", {"count": load.file_count, "expected": component.file_count}
+        )
         raise RestoreMismatch(destination=load.destination, reason=reason)
 
 
@@ -33,8 +35,13 @@ def _rows(planned: PlannedComponent, load: LoadReport, request: RestoreRequest) 
         if request.tables and not _asked_for(table, request):
             continue
         if load.rows.get(table) != rows:
-            there = load.rows.get(table, "not counted")
-            raise RestoreMismatch(destination=load.destination, reason=f"table {table}: {there}, not {rows} rows")
+            there = load.rows.get(table, Phrase("not counted", {}))
+            raise RestoreMismatch(
+                destination=load.destination,
+                reason=Phrase(
+                    "table {table}: {there}, not {rows} rows", {"table": table, "there": there, "rows": rows}
+                ),
+            )
 
 
 def _asked_for(table: str, request: RestoreRequest) -> bool:

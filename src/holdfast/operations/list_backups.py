@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from msgspec.structs import replace
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, Phrase
 from holdfast.model.backup import BackupType, StoredBackup
 from holdfast.model.component import Problem
 from holdfast.model.event import Warned
@@ -52,6 +52,10 @@ def unreadable(context: AppContext, targets: Iterable[Target]) -> tuple[Problem,
     for problem in problems:
         context.listener(Warned(code=problem.code, subject=problem.subject, detail=problem.detail))
     return tuple(problems)
+
+
+def _within(target: Target, problem: Problem) -> Phrase:
+    return Phrase("target {target}: {subject}", {"target": target.name, "subject": problem.subject})
 
 
 def merged(found: Mapping[str, Sequence[StoredBackup]], kind: BackupType | None = None) -> list[ListedBackup]:

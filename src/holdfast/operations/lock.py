@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.errors import AppBusy, TargetError
+from holdfast.errors import AppBusy, Phrase, TargetError
 from holdfast.operations.context import AppContext
 from holdfast.runtime import host
 
@@ -87,16 +87,27 @@ def private_directory(path: Path) -> Path:
             os.mkdir(path, 0o700)
         status = os.stat(path)
     except OSError as error:
-        raise TargetError(detail=f"the state directory {path} cannot be used: {error.strerror}") from error
+        raise TargetError(
+            detail=Phrase(
+                "the state directory {path} cannot be used: {reason}", {"path": path, "reason": error.strerror}
+            )
+        ) from error
     if not stat.S_ISDIR(status.st_mode):
-        raise TargetError(detail=f"the state directory {path} is not a directory")
+        raise TargetError(detail=Phrase("the state directory {path} is not a directory", {"path": path}))
     # SAFETY: whoever can write here could put another lock, journal or dump in the place of ours.
     if status.st_uid not in (host.user_id(), 0):
         raise TargetError(
-            detail=f"the state directory {path} belongs to another user: run this as user {status.st_uid}"
+            detail=Phrase(
+                "the state directory {path} belongs to another user: run this as user {st_uid}",
+                {"path": path, "st_uid": status.st_uid},
+            )
         )
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise TargetError(detail=f"others than its owner may write to the state directory {path}: run chmod 700 on it")
+        raise TargetError(
+            detail=Phrase(
+                "others than its owner may write to the state directory {path}: run chmod 700 on it", {"path": path}
+            )
+        )
     return path
 
 
@@ -105,7 +116,9 @@ def _open(context: AppContext) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise TargetError(detail=f"the lock {path} cannot be opened: {error.strerror}") from error
+        raise TargetError(
+            detail=Phrase("the lock {path} cannot be opened: {reason}", {"path": path, "reason": error.strerror})
+        ) from error
 
 
 def _write_holder(descriptor: int, context: AppContext) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
-from holdfast.errors import BackupDamaged
+from holdfast.errors import BackupDamaged, Phrase
 from holdfast.model.backup import StoredBackup
 from holdfast.model.event import Listener, Progress
 from holdfast.model.node import NodeType
@@ -50,7 +50,10 @@ def prove(
             listener(Progress(phase="verify", bytes_done=done, bytes_total=total, current=content.component.name))
     expected, actual = content.component.content_sha256, digest.hexdigest()
     if expected and not paths and actual != expected:
-        reason = f"the content of {content.component.name} has digest {actual}, not {expected}"
+        reason = Phrase(
+            "the content of {name} has digest {actual}, not {expected}",
+            {"name": content.component.name, "actual": actual, "expected": expected},
+        )
         raise BackupDamaged(backup=stored.backup_id, target=stored.target, reason=reason)
 
 

@@ -111,7 +111,9 @@ def _left_out(context: AppContext, backup_id: str, found: dict[str, list[StoredB
 
 
 def _unasked(copy: CopyReport) -> Problem:
-    return Problem(code="target-unreachable", subject=copy.target, detail=str(copy.error))
+    return Problem(
+        code="target-unreachable", subject=copy.target, detail="" if copy.error is None else copy.error.phrase
+    )
 
 
 def _plan_from(
@@ -152,7 +154,7 @@ def _plan_from(
 
 def _skipped(stored: StoredBackup, error: TargetError) -> Problem:
     code = "damaged" if isinstance(error, DamageError) else "target-unreachable"
-    return Problem(code=code, subject=stored.target, detail=str(error))
+    return Problem(code=code, subject=stored.target, detail=error.phrase)
 
 
 def run_restore(context: AppContext, plan: RestorePlan) -> RestoreReport:

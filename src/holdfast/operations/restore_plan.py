@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from holdfast.errors import ComponentNotFound, RestoreNeedsSpace, RestoreRefused, UnknownName
+from holdfast.errors import ComponentNotFound, Phrase, RestoreNeedsSpace, RestoreRefused, UnknownName
 from holdfast.model.backup import StoredBackup
 from holdfast.model.component import Component, Role, Shape
 from holdfast.operations.base import chain_of
@@ -138,9 +138,9 @@ def _of_url(scheme: str, request: RestoreRequest, components: Mapping[str, Compo
     shown = f"{scheme}://…"
     if not fitting or (others and set(others) & set(request.only)):
         known = ", ".join(others) or "nothing"
-        raise RestoreRefused(destination=shown, reason=f"it is no place for {known}")
+        raise RestoreRefused(destination=shown, reason=Phrase("it is no place for {known}", {"known": known}))
     if len(fitting) > 1:
-        reason = f"only one of {', '.join(fitting)} can be restored there; name it with --only"
+        reason = Phrase("only one of {names} can be restored there; name it with --only", {"names": ", ".join(fitting)})
         raise RestoreRefused(destination=shown, reason=reason)
     return fitting
 

@@ -67,7 +67,7 @@ class RestoreRun:
         try:
             journal.finish(self._context.now(), failure)
         except TargetError as error:
-            self._problems.append(Problem(code="journal-failed", subject=str(journal.path), detail=str(error)))
+            self._problems.append(Problem(code="journal-failed", subject=str(journal.path), detail=error.phrase))
 
     def _next_copy(self, error: TargetError | None) -> None:
         """Goes on with the nearest copy that is left and whole.
@@ -82,7 +82,7 @@ class RestoreRun:
                 self._take(name)
             except TargetError as problem:
                 first = first or problem
-                self._problems.append(Problem(code=problem.code, subject=name, detail=str(problem)))
+                self._problems.append(Problem(code=problem.code, subject=name, detail=problem.phrase))
             else:
                 return
         raise first or BackupNotFound(backup=self._plan.backup.backup_id, target="any target")
@@ -135,7 +135,9 @@ class RestoreRun:
                         self._fail(planned, error)
                         return
                     # INVARIANT: a source whose content is damaged leaves its destination as it was.
-                    self._problems.append(Problem(code=error.code, subject=self._copy.stored.target, detail=str(error)))
+                    self._problems.append(
+                        Problem(code=error.code, subject=self._copy.stored.target, detail=error.phrase)
+                    )
                     self._next_copy(error)
                 except HoldfastError as error:
                     self._fail(planned, error)
@@ -176,7 +178,7 @@ class RestoreRun:
         try:
             self._journal.note(_entry(planned, state, copies, undo, error))
         except TargetError as problem:
-            self._problems.append(Problem(code="journal-failed", subject=planned.source, detail=str(problem)))
+            self._problems.append(Problem(code="journal-failed", subject=planned.source, detail=problem.phrase))
 
     def _record(self) -> JournalRecord:
         return JournalRecord(

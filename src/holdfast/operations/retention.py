@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from holdfast.errors import RetentionRefused, TargetError
+from holdfast.errors import Phrase, RetentionRefused, TargetError
 from holdfast.model.backup import BackupType, Outcome, StoredBackup
 from holdfast.operations import log
 from holdfast.operations.choice import chosen_targets, stored_backups
@@ -111,7 +111,10 @@ def remove_planned(
     going = [decision.backup_id for decision in plan.remove if decision.backup_id in there]
     changed = [backup_id for backup_id in going if backup_id not in still]
     if changed:
-        reason = f"{', '.join(changed)} must stay now; the backups of {target.name} changed since the plan was made"
+        reason = Phrase(
+            "{names} must stay now; the backups of {name} changed since the plan was made",
+            {"names": ", ".join(changed), "name": target.name},
+        )
         raise RetentionRefused(reason=reason)
     if going:
         target.remove([there[backup_id] for backup_id in going])
@@ -125,7 +128,7 @@ def _limited(plan: BackupRetentionPlan, stored: Sequence[StoredBackup], kind: Ba
         return plan
     other = {backup.backup_id for backup in stored if backup.manifest.type is not kind}
     spared = tuple(
-        Decision(backup_id=decision.backup_id, reasons=(f"not of type {kind.value}",))
+        Decision(backup_id=decision.backup_id, reasons=(Phrase("not of type {type}", {"type": kind.value}),))
         for decision in plan.remove
         if decision.backup_id in other
     )

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Generator
 from pathlib import Path
 
-from holdfast.errors import TargetError
+from holdfast.errors import Phrase, TargetError
 from holdfast.operations.context import AppContext
 from holdfast.operations.lock import private_directory
 
@@ -39,7 +39,11 @@ def part(scratch: Path, name: str) -> Generator[Path]:
     try:
         os.mkdir(path, 0o700)
     except OSError as error:
-        raise TargetError(detail=f"no temporary files can be made in {scratch}: {error.strerror}") from error
+        raise TargetError(
+            detail=Phrase(
+                "no temporary files can be made in {scratch}: {reason}", {"scratch": scratch, "reason": error.strerror}
+            )
+        ) from error
     try:
         yield path
     finally:

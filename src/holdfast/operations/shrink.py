@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from holdfast.errors import Phrase
 from holdfast.model.backup import Manifest, Outcome
 from holdfast.model.component import Component, Form, Problem
 
@@ -39,12 +40,20 @@ def _shrunk(component: Component, before: list[Component]) -> list[Problem]:
     if component.form is Form.CHANGES:
         before = []  # how much changed says nothing about how much there is
     for what, now, most, least in (
-        ("rows", _rows(component), max(map(_rows, before), default=0), _MIN_ROWS),
-        ("files", component.file_count, max((other.file_count for other in before), default=0), _MIN_FILES),
-        ("bytes", component.content_bytes, max((other.content_bytes for other in before), default=0), _MIN_BYTES),
+        (Phrase("rows", {}), _rows(component), max(map(_rows, before), default=0), _MIN_ROWS),
+        (Phrase("files", {}), component.file_count, max((other.file_count for other in before), default=0), _MIN_FILES),
+        (
+            Phrase("bytes", {}),
+            component.content_bytes,
+            max((other.content_bytes for other in before), default=0),
+            _MIN_BYTES,
+        ),
     ):
         if most >= least and now < most * _LEFT:
-            detail = f"{now} {what} where a recent backup has {most}; no backup was removed"
+            detail = Phrase(
+                "{now} {what} where a recent backup has {most}; no backup was removed",
+                {"now": now, "what": what, "most": most},
+            )
             return [Problem(code="shrunk", subject=component.name, detail=detail)]
     return []
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from holdfast.errors import NotEnoughSpace
+from holdfast.errors import NotEnoughSpace, Phrase
 from holdfast.model.backup import BackupType, StoredBackup
 from holdfast.operations.log import amount
 from holdfast.protocols.source import Source
@@ -69,7 +69,9 @@ def check_scratch_space(directory: Path, sources: Sequence[Source]) -> None:
         elif source.kind in _COPIED_FIRST:
             largest = max(largest, source.estimate_bytes() or 0)
     if largest:
-        check_target_space(f"{directory} (temporary files)", _with_margin(largest), free_at(directory))
+        check_target_space(
+            Phrase("{directory} (temporary files)", {"directory": directory}), _with_margin(largest), free_at(directory)
+        )
 
 
 def free_at(directory: Path) -> int | None:

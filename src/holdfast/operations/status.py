@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from holdfast.errors import BackupTooOld, HoldfastError, UnknownName
+from holdfast.errors import BackupTooOld, HoldfastError, Phrase, UnknownName, joined
 from holdfast.model.backup import Outcome, StoredBackup
 from holdfast.operations.choice import stored_backups
 from holdfast.operations.context import AppContext
@@ -63,13 +63,16 @@ def _failure(sources: Sequence[SourceStatus]) -> HoldfastError | None:
     late = [source for source in sources if source.late]
     if not late:
         return None
-    return BackupTooOld(what="; ".join(_described(source) for source in late))
+    return BackupTooOld(what=joined("; ", [_described(source) for source in late]))
 
 
-def _described(source: SourceStatus) -> str:
+def _described(source: SourceStatus) -> Phrase:
     if source.age_s is None or source.max_age_s is None:
-        return f"there is no good backup of {source.source}"
+        return Phrase("there is no good backup of {source}", {"source": source.source})
     if source.age_s < 0:
-        return f"the newest backup of {source.source} lies in the future"
+        return Phrase("the newest backup of {source} lies in the future", {"source": source.source})
     hours, allowed = source.age_s / 3600, source.max_age_s / 3600
-    return f"the newest backup of {source.source} is {hours:.1f} hours old, and {allowed:g} hours are allowed"
+    return Phrase(
+        "the newest backup of {source} is {hours} hours old, and {allowed} hours are allowed",
+        {"source": source.source, "hours": f"{hours:.1f}", "allowed": f"{allowed:g}"},
+    )

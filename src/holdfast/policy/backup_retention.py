@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from holdfast.errors import Phrase
 from holdfast.model.backup import BackupType
 from holdfast.model.instant import Instant
 from holdfast.policy.calendar import LocalTime, iso_week, local_time
@@ -79,7 +80,16 @@ _BUCKETS: dict[str, _Bucket] = {
     "yearly": lambda time, _: time.year,
 }
 _COUNTED = tuple(_BUCKETS)
-_WORDS = {"max_backups": "last"}
+_WORDS = {
+    "last": Phrase("last", {}),
+    "max_backups": Phrase("last", {}),
+    "hourly": Phrase("hourly", {}),
+    "daily": Phrase("daily", {}),
+    "weekly": Phrase("weekly", {}),
+    "monthly": Phrase("monthly", {}),
+    "yearly": Phrase("yearly", {}),
+}
+_DAMAGED, _PARTIAL = Phrase("damaged", {}), Phrase("partial", {})
 
 
 def plan(facts: Iterable[BackupFacts], rules: KeepRules, now: datetime) -> BackupRetentionPlan:
@@ -120,10 +130,13 @@ def plan(facts: Iterable[BackupFacts], rules: KeepRules, now: datetime) -> Backu
 
 def _refusal(ordered: Sequence[BackupFacts], rules: KeepRules, now: datetime) -> str:
     if rules.empty:
-        return "no rule says what to keep"
+        return Phrase("no rule says what to keep", {})
     # SAFETY: with a clock that went back, or a backup dated by a clock that ran ahead, ages mean nothing.
     if ordered and ordered[0].created_at > now:
-        return f"the newest backup, {ordered[0].backup_id}, lies in the future: the clock is or was wrong"
+        return Phrase(
+            "the newest backup, {backup_id}, lies in the future: the clock is or was wrong",
+            {"backup_id": ordered[0].backup_id},
+        )
     return ""
 
 
@@ -131,11 +144,14 @@ def _decide(group: Sequence[BackupFacts], rules: KeepRules, now: datetime, reaso
     good = [fact for fact in group if fact.complete and not fact.damaged]
     for fact in group:
         if fact.hold_reason:
-            reasons[fact.backup_id].append(f"held: {fact.hold_reason}")
+            reasons[fact.backup_id].append(Phrase("held: {reason}", {"reason": fact.hold_reason}))
     verified = next((fact for fact in good if fact.verified), None)
-    for floor, name in ((verified, "newest verified"), (good[0] if good else None, "newest complete")):
-        if floor is not None:
-            reasons[floor.backup_id].append(f"{name} {floor.type.value} backup")
+    if verified is not None:
+        reason = Phrase("newest verified {type} backup", {"type": verified.type.value})
+        reasons[verified.backup_id].append(reason)
+    if good:
+        reason = Phrase("newest complete {type} backup", {"type": good[0].type.value})
+        reasons[good[0].backup_id].append(reason)
     for name, bucket in _BUCKETS.items():
         _count(good, name, bucket, getattr(rules, name), reasons)
     _keep_young(good, rules, now, reasons)
@@ -152,16 +168,20 @@ def _count(good: Sequence[BackupFacts], name: str, bucket: _Bucket, count: int, 
             return
         if value != kept_last:
             kept_last, used = value, used + 1
-            reasons[fact.backup_id].append(f"{_WORDS.get(name, name)} {used} of {count}")
+            reasons[fact.backup_id].append(_counted(name, used, count))
+
+
+def _counted(name: str, used: int, count: int) -> Phrase:
+    return Phrase("{rule} {used} of {count}", {"rule": _WORDS[name], "used": used, "count": count})
 
 
 def _keep_young(good: Sequence[BackupFacts], rules: KeepRules, now: datetime, reasons: dict[str, list[str]]) -> None:
     bound_ns = rules.within.before(Instant.of(good[0].created_at)).ns if good and rules.within else None
     for fact in good:
         if rules.days > 0 and now - fact.created_at < timedelta(days=rules.days):
-            reasons[fact.backup_id].append(f"younger than {rules.days} days")
+            reasons[fact.backup_id].append(Phrase("younger than {days} days", {"days": rules.days}))
         if bound_ns is not None and Instant.of(fact.created_at).ns > bound_ns:
-            reasons[fact.backup_id].append(f"within {rules.within} of the newest")
+            reasons[fact.backup_id].append(Phrase("within {within} of the newest", {"within": rules.within}))
 
 
 def _keep_lesser(group: Sequence[BackupFacts], good: Sequence[BackupFacts], reasons: dict[str, list[str]]) -> None:
@@ -171,11 +191,13 @@ def _keep_lesser(group: Sequence[BackupFacts], good: Sequence[BackupFacts], reas
     for fact in group:
         if fact in good:
             continue
-        what = "damaged" if fact.damaged else "partial"
+        what = _DAMAGED if fact.damaged else _PARTIAL
         if not good:
-            reasons[fact.backup_id].append(f"{what}, and there is no complete {fact.type.value} backup")
+            reasons[fact.backup_id].append(
+                Phrase("{what}, and there is no complete {type} backup", {"what": what, "type": fact.type.value})
+            )
         elif fact.created_at >= ruled[-1].created_at:
-            reasons[fact.backup_id].append(f"{what}, newer than the oldest one that is kept")
+            reasons[fact.backup_id].append(Phrase("{what}, newer than the oldest one that is kept", {"what": what}))
 
 
 def _keep_bases(ordered: Sequence[BackupFacts], reasons: dict[str, list[str]]) -> None:
@@ -185,7 +207,7 @@ def _keep_bases(ordered: Sequence[BackupFacts], reasons: dict[str, list[str]]) -
         dependent = fact
         while reasons[dependent.backup_id] and dependent.base_id in by_id:
             base = by_id[dependent.base_id]
-            reason = f"base of {dependent.backup_id}"
+            reason = Phrase("base of {backup_id}", {"backup_id": dependent.backup_id})
             if reason in reasons[base.backup_id]:
                 break
             reasons[base.backup_id].append(reason)
@@ -193,5 +215,7 @@ def _keep_bases(ordered: Sequence[BackupFacts], reasons: dict[str, list[str]]) -
 
 
 def _why_removed(fact: BackupFacts, now: datetime) -> str:
-    what = "damaged, " if fact.damaged else "" if fact.complete else "partial, "
-    return f"{what}no rule keeps it (age: {(now - fact.created_at).days} days)"
+    values = {"what": _DAMAGED if fact.damaged else _PARTIAL, "days": (now - fact.created_at).days}
+    if fact.complete and not fact.damaged:
+        return Phrase("no rule keeps it (age: {days} days)", values)
+    return Phrase("{what}, no rule keeps it (age: {days} days)", values)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from holdfast.errors import RetentionRefused
+from holdfast.errors import Phrase, RetentionRefused
 from holdfast.model.instant import Instant
 from holdfast.model.snapshot import Snapshot
 from holdfast.policy.calendar import LocalTime, iso_week, local_time
@@ -127,12 +127,12 @@ def _rules(policy: KeepPolicy, newest: Instant | None) -> Sequence[_Rule]:
 
 
 def _tag_rule(tags: tuple[str, ...]) -> _Rule:
-    reason = f"has tags [{', '.join(tags)}]"
+    reason = Phrase("has tags [{names}]", {"names": ", ".join(tags)})
     return lambda snapshot, _calendar, _position, _oldest: (reason,) if has_tags(snapshot, tags) else ()
 
 
 def _within_rule(duration: CalendarDuration, newest: Instant | None) -> _Rule:
-    reason, is_younger = f"within {duration}", _younger_than(duration, newest)
+    reason, is_younger = Phrase("within {duration}", {"duration": duration}), _younger_than(duration, newest)
     return lambda snapshot, _calendar, _position, _oldest: (reason,) if is_younger(snapshot) else ()
 
 
@@ -155,7 +155,10 @@ def _counting_rule(reason: str, bucket: _Bucket, count: int) -> _Rule:
 
 
 def _bucket_within_rule(name: str, bucket: _Bucket, duration: CalendarDuration, newest: Instant | None) -> _Rule:
-    reason, is_younger = f"{name} within {duration}", _younger_than(duration, newest)
+    reason, is_younger = (
+        Phrase("{name} within {duration}", {"name": name, "duration": duration}),
+        _younger_than(duration, newest),
+    )
     kept_last: object = None
 
     def rule(snapshot: Snapshot, calendar: LocalTime, position: int, oldest: bool) -> Iterable[str]:

@@ -10,6 +10,8 @@ import threading
 import time
 from typing import IO, NamedTuple
 
+from holdfast.errors import Phrase
+
 _TERM_S = 2.0
 _JOIN_S = 2.0
 _POLL_S = 0.02
@@ -42,11 +44,14 @@ class Ending(NamedTuple):
     def words(self) -> str:
         """One line: how it ended and the beginning of what it said, safe to show."""
         if self.status < 0:
-            how = f"{self.program} was killed by {_signal_name(-self.status)}"
+            how = Phrase(
+                "{program} was killed by {signal_name}",
+                {"program": self.program, "signal_name": _signal_name(-self.status)},
+            )
         elif self.status == 0 and self.left_child:
-            how = f"{self.program} left a child behind that kept its output open"
+            how = Phrase("{program} left a child behind that kept its output open", {"program": self.program})
         else:
-            how = f"{self.program} ended with status {self.status}"
+            how = Phrase("{program} ended with status {status}", {"program": self.program, "status": self.status})
         said = self.shown
         return f"{how}: {said}" if said else how
 

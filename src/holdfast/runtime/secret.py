@@ -8,7 +8,7 @@ import shlex
 import subprocess
 from collections.abc import Mapping
 
-from holdfast.errors import PasswordUnavailable
+from holdfast.errors import PasswordUnavailable, Phrase
 
 # COMPAT(restic): what Go calls white space. Python's str.strip() also takes U+001C to U+001F, which would lock out
 # somebody whose password ends in one of them.
@@ -86,7 +86,9 @@ def from_command(command: str) -> Secret:
     except (OSError, ValueError) as error:
         raise PasswordUnavailable(origin=program, reason=str(error)) from error
     if result.returncode != 0:
-        raise PasswordUnavailable(origin=program, reason=f"exit status {result.returncode}")
+        raise PasswordUnavailable(
+            origin=program, reason=Phrase("exit status {returncode}", {"returncode": result.returncode})
+        )
     return Secret(_stripped(result.stdout))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from holdfast.errors import FormatError
+from holdfast.errors import FormatError, Phrase
 from holdfast.model.buffer import Buffer
 from holdfast.model.component import Component, Shape
 from holdfast.model.ids import BlobId
@@ -117,5 +117,8 @@ def _open(ahead: ReadAhead, node: Node, window: _Window, following: _Window | No
 def _single(batch: Batch, node: Node) -> Iterator[Buffer]:
     piece = batch.take((node.content or (b"",))[0])
     if len(piece) != node.size:
-        raise FormatError(object=f"file {node.name!r}", reason=f"it has {node.size} bytes, its content {len(piece)}")
+        raise FormatError(
+            object=f"file {node.name!r}",
+            reason=Phrase("it has {size} bytes, its content {found}", {"size": node.size, "found": len(piece)}),
+        )
     yield piece

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
-from holdfast.errors import BackendUnavailable, DamageError, HoldfastError, ObjectNotFound, ShortRead
+from holdfast.errors import BackendUnavailable, DamageError, HoldfastError, ObjectNotFound, Phrase, ShortRead
 from holdfast.model.blob import BlobType, PackedBlob
 from holdfast.model.ids import BlobId, PackId
 from holdfast.protocols import FileKind, Handle
@@ -58,7 +58,14 @@ class NeededPacks:
             for blob_id in portion:
                 place = places.get(blob_id)
                 if place is None:
-                    self._on_damage("file-damaged", shown, f"{kind.label} blob {blob_id.hex()[:12]} is in no index")
+                    self._on_damage(
+                        "file-damaged",
+                        shown,
+                        Phrase(
+                            "{label} blob {blob_id} is in no index",
+                            {"label": kind.label, "blob_id": blob_id.hex()[:12]},
+                        ),
+                    )
                     return None
                 size += place.plain_length
                 self._packs.add(place.pack)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from holdfast.errors import UsageError
+from holdfast.errors import Phrase, UsageError
 from holdfast.repository.blobs import Compression
 from holdfast.repository.prune.options import UNLIMITED_UNUSED, MaxUnused, PruneOptions
 from holdfast.repository.writer import DEFAULT_PACK_BYTES
@@ -40,7 +40,9 @@ def max_unused(text: str) -> MaxUnused:
         return UNLIMITED_UNUSED
     found = _LIMIT.match(text)
     if found is None or (found[2] == "%" and float(found[1]) >= 100):
-        raise UsageError(detail=f"max_unused is {text!r} and should be like 5%, 500M or unlimited")
+        raise UsageError(
+            detail=Phrase("max_unused is {text} and should be like 5%, 500M or unlimited", {"text": repr(text)})
+        )
     if found[2] == "%":
         return MaxUnused(percent=float(found[1]))
     return MaxUnused(size_bytes=int(float(found[1]) * (1 << _UNITS[found[2].upper()])))

@@ -6,7 +6,7 @@ import threading
 from hashlib import sha256
 
 from holdfast.archive.digest import ContentDigest
-from holdfast.errors import DamageError, ObjectNotFound, ShortRead
+from holdfast.errors import DamageError, ObjectNotFound, Phrase, ShortRead
 from holdfast.model.backup import StoredBackup
 from holdfast.model.blob import BlobType
 from holdfast.model.component import Component, Problem
@@ -93,10 +93,22 @@ class Verification:
             if digest is not None:
                 digest.feed(entry, content, entry.node.size)
         if (files, size) != (component.file_count, component.content_bytes):
-            detail = f"{files} files with {size} bytes instead of {component.file_count} with {component.content_bytes}"
+            detail = Phrase(
+                "{files} files with {size} bytes instead of {expected} with {expected_bytes}",
+                {
+                    "files": files,
+                    "size": size,
+                    "expected": component.file_count,
+                    "expected_bytes": component.content_bytes,
+                },
+            )
             self._note("count-differs", component.name, detail)
         elif digest is not None and digest.hexdigest() not in ("", component.content_sha256):
-            self._note("digest-differs", component.name, f"the manifest says {component.content_sha256}")
+            self._note(
+                "digest-differs",
+                component.name,
+                Phrase("the manifest says {digest}", {"digest": component.content_sha256}),
+            )
 
     def _note_tree(self, node: Node, shown: str) -> None:
         if node.subtree is not None:
@@ -109,7 +121,11 @@ class Verification:
         streamed = in_order and len(ids) > 1
         size = self._packs.note(BlobType.DATA, ids, shown, read=not streamed)
         if size is not None and size != node.size:
-            self._note("file-damaged", shown, f"it has {node.size} bytes, its content {size}")
+            self._note(
+                "file-damaged",
+                shown,
+                Phrase("it has {size} bytes, its content {expected}", {"size": node.size, "expected": size}),
+            )
         if size != node.size:
             return None
         if streamed:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from holdfast.errors import DamageError, FormatError, HoldfastError, ObjectExists, SnapshotNotFound, TargetError
+from holdfast.errors import DamageError, FormatError, HoldfastError, ObjectExists, Phrase, SnapshotNotFound, TargetError
 from holdfast.format.mode import from_permissions
 from holdfast.model.backup import Manifest, StoredBackup
 from holdfast.model.buffer import Buffer
@@ -117,13 +117,18 @@ class RepositoryComponentWriter:
         """All entries were given. A repository needs no `state`."""
         del state
         self._settle()
+        self._unchanged.close()
         self._ingest.put(self._folder, self._tree.finish())
         self._finished = True
 
     def require_finished(self) -> None:
         """Raises `TargetError` if the component is not complete."""
         if not self._finished:
-            raise TargetError(detail=f"component {self._name} was not completed, so the backup was not committed")
+            raise TargetError(
+                detail=Phrase(
+                    "component {name} was not completed, so the backup was not committed", {"name": self._name}
+                )
+            )
 
 
 class RepositoryBackupWriter:
@@ -210,7 +215,9 @@ class RepositoryBackupWriter:
         """
         for name in manifest.components:
             if name not in self._components:
-                raise TargetError(detail=f"component {name} was never given, so the backup was not committed")
+                raise TargetError(
+                    detail=Phrase("component {name} was never given, so the backup was not committed", {"name": name})
+                )
             self._components[name].require_finished()
         # Two machines may have chosen the same id in the same second.
         self._refuse_taken(manifest.backup_id)
@@ -242,7 +249,10 @@ class RepositoryBackupWriter:
             raise DamageError(object=f"snapshot {short(snapshot.id)}", reason="it is not what was stored")
         missing = [name for name in manifest.components if name.encode() not in root]
         if missing:
-            raise DamageError(object=f"snapshot {short(snapshot.id)}", reason=f"component {missing[0]} is not in it")
+            raise DamageError(
+                object=f"snapshot {short(snapshot.id)}",
+                reason=Phrase("component {component} is not in it", {"component": missing[0]}),
+            )
 
     def _withdraw(self, snapshot: Snapshot) -> None:
         """What could not be proved must not be listed."""
