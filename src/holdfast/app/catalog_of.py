@@ -38,3 +38,10 @@ def open_app_catalog(app: App) -> Catalog:
 
     key = read_or_make_key(app.config.state_dir / KEY_NAME)
     return open_catalog(catalog_url(app.config), clock=app.context.clock, key=key)
+
+
+def is_kept(config: Config) -> bool:
+    """Whether runs of commands are written down: where people want to be told, or where there is a catalog."""
+    if config.notify.urls or config.notify.healthchecks or config.server.catalog:
+        return True
+    return (config.state_dir / FILE_NAME).exists()

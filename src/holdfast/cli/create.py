@@ -10,6 +10,7 @@ from holdfast.cli import values
 from holdfast.cli.app_output import print_retention, print_summary, warn_copies, warn_problems
 from holdfast.cli.app_session import TYPES, AppSession, app_command, dry_run_option, pass_session, target_option
 from holdfast.cli.output import count
+from holdfast.cli.recording import recorded
 from holdfast.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 @target_option
 @click.option("--since", metavar="TIME", help="With --type incremental: what changed since then.")
 @click.option("--no-compress", is_flag=True, help="Leave everything in archives uncompressed.")
+@click.option("--accept-empty", multiple=True, metavar="NAME", help="This source may have become empty; repeatable.")
 @dry_run_option
 @pass_session
 def command(
@@ -31,6 +33,7 @@ def command(
     targets: tuple[str, ...],
     since: str | None,
     no_compress: bool,
+    accept_empty: tuple[str, ...],
     dry_run: bool,
 ) -> None:
     """Makes a backup."""
@@ -53,8 +56,13 @@ def command(
             # The first one of a schedule must not fail for want of a full one; who names a moment means it.
             fallback=since is None,
             dry_run=dry_run,
+            accept_empty=accept_empty,
         )
-        report = create_backup(context, request)
+        report = (
+            create_backup(context, request)
+            if dry_run
+            else recorded(session, "create", request, lambda: create_backup(context, request))
+        )
     print_summary(session.printer, report)
     _print(session, report)
     session.finish(report.failure)

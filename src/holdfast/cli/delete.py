@@ -6,6 +6,7 @@ import click
 
 from holdfast.cli import values
 from holdfast.cli.app_session import AppSession, app_command, dry_run_option, pass_session, target_option, yes_option
+from holdfast.cli.recording import recorded
 from holdfast.cli.text import _
 from holdfast.errors import ExitCode
 
@@ -39,7 +40,8 @@ def command(session: AppSession, ids: tuple[str, ...], targets: tuple[str, ...],
     if not session.agreed(_("delete these backups"), yes=yes):
         return ExitCode.FAILED
     with session.working(statuses=False) as context:
-        report = apply_delete(context, plan)
+        request = DeleteRequest(what=ids, targets=targets)
+        report = recorded(session, "delete", request, lambda: apply_delete(context, plan))
     printer.document(plain(report))
     for target, removed in report.removed.items():
         printer.say("{target}: {count} removed", target=target, count=len(removed))

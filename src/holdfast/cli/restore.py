@@ -6,6 +6,7 @@ import click
 
 from holdfast.cli.app_output import print_summary
 from holdfast.cli.app_session import AppSession, app_command, dry_run_option, pass_session, yes_option
+from holdfast.cli.recording import recorded
 from holdfast.cli.text import _
 from holdfast.errors import ExitCode, UsageError
 
@@ -63,7 +64,7 @@ def command(
     if not session.agreed(_("restore this backup"), yes=yes):
         return ExitCode.FAILED
     with session.working() as context:
-        report = run_restore(context, plan)
+        report = recorded(session, "restore", plan.request, lambda: run_restore(context, plan))
     print_summary(session.printer, report, dry_run=False)
     print_report(session.printer, report)
     session.finish(report.failure)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from holdfast.cli import values
 from holdfast.cli.app_output import print_retention, warn_copies
 from holdfast.cli.app_session import AppSession
+from holdfast.cli.recording import recorded
 from holdfast.cli.text import _
 from holdfast.errors import ExitCode
 
@@ -34,7 +35,7 @@ def apply_rules(session: AppSession, request: RetentionRequest, *, dry_run: bool
     if removable and not session.agreed(_("delete these backups"), yes=yes):
         return ExitCode.FAILED
     with session.working(statuses=False) as context:
-        report = apply_retention(context, plans)
+        report = recorded(session, "rotate", request, lambda: apply_retention(context, plans))
     printer.document(plain(report))
     for result in report.results:
         printer.say(

@@ -6,6 +6,7 @@ import click
 
 from holdfast.cli.app_output import print_summary, sentence, warn_problems
 from holdfast.cli.app_session import AppSession, app_command, pass_session, target_option
+from holdfast.cli.recording import recorded
 from holdfast.errors import ContradictoryOptions, UsageError
 
 
@@ -24,7 +25,8 @@ def command(session: AppSession, what: str | None, everything: bool, targets: tu
     if not what and not everything:
         raise UsageError(detail="name a backup to verify, or give --all")
     with session.working() as context:
-        report = verify_backups(context, VerifyRequest(what=what or "all", targets=targets))
+        request = VerifyRequest(what=what or "all", targets=targets)
+        report = recorded(session, "verify", request, lambda: verify_backups(context, request))
     printer = session.printer
     print_summary(printer, report)
     for copy in report.copies:

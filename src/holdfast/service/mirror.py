@@ -11,7 +11,6 @@ from holdfast.app import App
 from holdfast.app.building import local_root
 from holdfast.catalog.copies import Copies
 from holdfast.errors import HoldfastError
-from holdfast.model.backup import StoredBackup
 from holdfast.operations.choice import stored_backups
 from holdfast.operations.reports import CreateReport, DeleteReport, HoldReport, RetentionReport
 from holdfast.runtime.clock import Clock
@@ -78,30 +77,26 @@ class Mirror:
 
     def take_in(self, app: App, report: object) -> None:
         """Puts in what a run did, without listing anything."""
-        self._put(app, report)
+        take_in(self._copies, app.name, report)
         self.version += 1
 
-    def _put(self, app: App, report: object) -> None:
-        if isinstance(report, CreateReport):
-            self._stored(app, [copy.stored for copy in report.copies if copy.stored is not None])
-            for result in report.retention:
-                self._dropped(app, result.target, result.removed)
-        elif isinstance(report, RetentionReport):
-            for result in report.results:
-                self._dropped(app, result.target, result.removed)
-        elif isinstance(report, DeleteReport):
-            for target, removed in report.removed.items():
-                self._dropped(app, target, removed)
-        elif isinstance(report, HoldReport):
-            self._stored(app, [copy.stored for copy in report.copies if copy.stored is not None])
 
-    def _stored(self, app: App, backups: Iterable[StoredBackup]) -> None:
-        for stored in backups:
-            self._copies.put(app.name, stored)
-
-    def _dropped(self, app: App, target: str, removed: Iterable[str]) -> None:
-        for backup_id in removed:
-            self._copies.drop(app.name, target, backup_id)
+def take_in(copies: Copies, app: str, report: object) -> None:
+    """Puts what a run did into the mirror of an application, without listing anything."""
+    if isinstance(report, CreateReport | HoldReport):
+        for copy in report.copies:
+            if copy.stored is not None:
+                copies.put(app, copy.stored)
+    removed: list[tuple[str, Iterable[str]]] = []
+    if isinstance(report, CreateReport):
+        removed = [(result.target, result.removed) for result in report.retention]
+    elif isinstance(report, RetentionReport):
+        removed = [(result.target, result.removed) for result in report.results]
+    elif isinstance(report, DeleteReport):
+        removed = list(report.removed.items())
+    for target, ids in removed:
+        for backup_id in ids:
+            copies.drop(app, target, backup_id)
 
 
 def _marks(app: App) -> dict[str, object]:

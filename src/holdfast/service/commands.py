@@ -1,0 +1,87 @@
+"""Runs of the command line, written down in the catalog and told to people like those of the server."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import msgspec
+
+from holdfast.app import App
+from holdfast.app.catalog_of import open_app_catalog
+from holdfast.app.notifying import courier, limits
+from holdfast.catalog.catalog import Catalog
+from holdfast.errors import HoldfastError, InternalError
+from holdfast.model.run import Run, RunState, Trigger
+from holdfast.runtime import host
+from holdfast.service.mirror import take_in
+from holdfast.service.recording import failed, reported
+from holdfast.service.telling import Teller
+
+FLUSH_S = 10.0
+"""How long a command waits at its end for messages to leave; the next one, or the server, sends the rest."""
+
+
+class CommandRun:
+    """One run of a command, from its beginning to its end. Use it as a context manager, and give it the report.
+
+    Args:
+        app: the application.
+        operation: see `holdfast.service.operations`.
+        request: what was asked for.
+    """
+
+    def __init__(self, app: App, operation: str, request: msgspec.Struct) -> None:
+        self._app = app
+        self._catalog: Catalog = open_app_catalog(app)
+        self._courier = courier(app.config, self._catalog.deliveries, clock=app.context.clock)
+        self._teller = Teller(self._courier, self._catalog.runs, limits(app.config))
+        now = app.context.now()
+        document: dict[str, Any] = msgspec.to_builtins(request)
+        self._run = Run(
+            run_id=secrets.token_hex(16),
+            app=app.name,
+            operation=operation,
+            trigger=Trigger.COMMAND,
+            state=RunState.RUNNING,
+            created_at=now,
+            started_at=now,
+            heartbeat_at=now,
+            holder=f"{host.hostname()}:{host.process_id()}",
+            actor=f"user:{host.user_id()}",
+            type=str(document.get("type") or "") if operation == "create" else "",
+            request=document,
+        )
+        self._catalog.runs.add(self._run)
+        self._teller.begun(self._run)
+
+    def end(self, report: msgspec.Struct | None, error: BaseException | None) -> None:
+        """Writes down what came of it, and tells people.
+
+        Args:
+            report: what the operation returned; None if it raised.
+            error: what it raised.
+        """
+        now = self._app.context.now()
+        if report is not None:
+            run = reported(self._run, report, now)
+            take_in(self._catalog.copies, self._app.name, report)
+        elif isinstance(error, HoldfastError):
+            run = failed(self._run, error, now)
+        else:
+            run = failed(self._run, InternalError(kind=type(error).__name__, reason=str(error)), now)
+        self._catalog.runs.save(run)
+        self._catalog.audit.append(
+            now,
+            run.actor,
+            f"backup.{run.operation}",
+            subject=run.backup_id,
+            outcome="done" if run.error is None else f"failed:{run.error.code}",
+            detail={"run": run.run_id},
+        )
+        self._teller.ended(self._app, run)
+        self._courier.flush(FLUSH_S)
+
+    def close(self) -> None:
+        """Gives the catalog back."""
+        self._catalog.close()
