@@ -63,7 +63,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 def started(run: Run) -> Notice | None:
     """What a run that begins raises; only backups tell of it."""
-    return _notice(run, Occasion.STARTED) if run.operation == "create" else None
+    real = run.operation == "create" and not run.request.get("dry_run")
+    return _notice(run, Occasion.STARTED) if real else None
 
 
 def downloaded(app: str, at: datetime, backup_id: str, *, actor: str = "", address: str = "") -> Notice:
@@ -89,6 +90,8 @@ def notices_of(run: Run, previous: Sequence[Run], facts: Facts, limits: Limits |
         facts: about targets and retention.
         limits: when a change is worth telling.
     """
+    if run.request.get("dry_run"):
+        return []
     limits = limits or Limits()
     found = _outcome(run)
     if not any(notice.occasion is Occasion.REFUSED for notice in found):
