@@ -13,6 +13,7 @@ from holdfast.archive.node_text import encode as encode_node
 from holdfast.archive.output import Output
 from holdfast.archive.tar_writer import TarWriter
 from holdfast.archive.zip_writer import EXTRA_MAX, NODE_EXTRA, ZipWriter
+from holdfast.errors import Phrase
 from holdfast.model.buffer import Buffer
 from holdfast.model.component import Component, Problem
 from holdfast.model.node import Node, NodeType
@@ -141,8 +142,8 @@ class FilesWriter(Plain):
 
     def end(self, sha256: bytes, size_bytes: int) -> None:
         """The current file is whole."""
-        if self._current is not None and self._current.taken_over:
-            self._current.read_as(sha256, size_bytes)
+        if self._current is not None:
+            self._current.expect(sha256, size_bytes)
         self._end()
 
     def spoil(self) -> None:
@@ -246,7 +247,10 @@ class ZipComponent(Plain):
         """The current file is whole."""
         entry = self._entry
         if entry is not None and entry.size_known and size_bytes != entry.node.size:
-            detail = f"it was announced with {entry.node.size} bytes and had {size_bytes}"
+            detail = Phrase(
+                "it was announced with {announced} bytes and had {size_bytes}",
+                {"announced": entry.node.size, "size_bytes": size_bytes},
+            )
             self._note("changed-while-read", entry.path, detail)
             self._fill(entry)
         self._zip.end()

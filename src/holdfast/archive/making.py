@@ -15,7 +15,7 @@ from holdfast.archive.journal import Journal
 from holdfast.archive.layouts.layout import Container, Dated, FileRow, Layout, container_of, unlike
 from holdfast.archive.output import Coding, Output
 from holdfast.archive.removing import remove_files
-from holdfast.errors import BackendError, SealVerificationFailed
+from holdfast.errors import BackendError, Phrase, SealVerificationFailed
 from holdfast.model.backup import Manifest, Outcome, StoredBackup
 from holdfast.model.backup import stamp as stamp_of
 from holdfast.model.component import Component, Problem, Role, Shape, StoredFile
@@ -64,6 +64,8 @@ class Making:
         self._current: AnyWriter | None = None
         self._committed = False
         self._read_back: set[str] = set()
+        self._beside = False
+        self._unpacked: set[str] = set()
 
     def component(self, component: Component) -> ComponentWriter:
         """Begins a component."""
@@ -92,14 +94,19 @@ class Making:
         self._small(name, record.encode(fields, manifest, self._rows))
         return self._done(manifest, name)
 
+    def prove_beside(self) -> None:
+        """Has single files unpacked while they are packed, so that nobody has to read them again."""
+        self._beside = True
+
     @property
     def is_proved(self) -> bool:
         """Whether the proof that comes before the record leaves nothing to be found by reading it all once more.
 
-        That is so where what is stored is the content itself: nothing has to be unpacked to see that it is whole.
+        That is so where what is stored is the content itself, so that nothing has to be unpacked to see that it is
+        whole, or where the very bytes whose hash was proved were unpacked beside.
         """
         return self._committed and all(
-            not row.compression
+            (not row.compression or row.name in self._unpacked)
             and not row.encryption
             and (row.path or row.purpose != "content")
             and self._folder.local_path(row.name) is not None
@@ -120,7 +127,9 @@ class Making:
         leading = self._leads(component)
         compressed = self._layout.compresses(component, self._plan.compress_databases)
         base = self._layout.content_name(self._dated, component, entry, leading=leading)
-        return self._begin(base, compressed=compressed)
+        # What is in a tar is only known to whoever reads the tar.
+        beside = self._beside and container_of(component) is not Container.TAR
+        return self._begin(base, compressed=compressed, unpack_beside=beside)
 
     def joined(self, component: Component) -> Output | None:
         """Begins the file that joins all tables."""
@@ -151,6 +160,8 @@ class Making:
         self._rows.append(row)
         if output.taken_over:
             self._read_back.add(row.name)
+        if output.unpacked_beside:
+            self._unpacked.add(row.name)
         return row
 
     def problem(self, component: Component, problem: Problem) -> None:
@@ -165,11 +176,12 @@ class Making:
     def _leads(self, component: Component) -> bool:
         return self._leading.get(component.role) == component.name
 
-    def _begin(self, base: str, *, compressed: bool) -> Output:
+    def _begin(self, base: str, *, compressed: bool, unpack_beside: bool = False) -> Output:
         name = unlike(base + self._plan.coding.suffix(compressed=compressed), self._used)
         self._used.add(name)
         self._journal.note(name)
-        return Output(self._folder.write(name), name, self._plan.coding, compressed=compressed)
+        coding, beside = self._plan.coding, unpack_beside and self._folder.local_path(name) is not None
+        return Output(self._folder.write(name), name, coding, compressed=compressed, unpack_beside=beside)
 
     def _small(self, name: str, content: bytes, component: str = "") -> FileRow:
         self._journal.note(name)
@@ -190,7 +202,10 @@ class Making:
             if row.name in self._read_back or self._folder.local_path(row.name) is None:
                 found = self._folder.size(row.name)
                 if found != row.size_bytes:
-                    reason = f"{found} bytes are there instead of {row.size_bytes}"
+                    reason = Phrase(
+                        "{found} bytes are there instead of {size_bytes}",
+                        {"found": found, "size_bytes": row.size_bytes},
+                    )
                     raise BackendError(url=self._folder.url, object=row.name, reason=reason)
             elif hash_of(self._folder, row.name) != row.sha256:
                 raise SealVerificationFailed(object=row.name)

@@ -10,6 +10,7 @@ from holdfast.archive.gzip_sink import GzipSink
 from holdfast.archive.origin import Origin
 from holdfast.archive.readers import CheckedReader, GunzipReader, LimitedReader, open_stored
 from holdfast.archive.sink import FileSink, Sink
+from holdfast.archive.unpacking import UnpackedBeside
 from holdfast.errors import SealVerificationFailed
 from holdfast.model.buffer import Buffer
 from holdfast.protocols.content import ContentReader
@@ -45,18 +46,27 @@ class Output:
         name: its final name.
         coding: what is done to it.
         compressed: whether it is compressed.
+        unpack_beside: unpack while it is packed, if nothing else is done to it, and compare with what `expect` tells.
     """
 
-    def __init__(self, writer: FolderWriter, name: str, coding: Coding, *, compressed: bool) -> None:
+    def __init__(
+        self, writer: FolderWriter, name: str, coding: Coding, *, compressed: bool, unpack_beside: bool = False
+    ) -> None:
         self.name = name
         self.compression = coding.compression if compressed else ""
         self.encryption = coding.keys.encryption
         self.unpacked_bytes = 0
         self.taken_over = False
+        self.unpacked_beside = False
+        self._expected: tuple[bytes, int] | None = None
+        self._beside: UnpackedBeside | None = None
         self._file = FileSink(writer)
         sink: Sink = self._file
         try:
             sink = _encrypted(sink, coding)
+            if unpack_beside and self.compression and not self.encryption:
+                origin = Origin(name, coding.target)
+                sink = self._beside = UnpackedBeside(sink, lambda inner: decompressed(inner, self.compression, origin))
             self._sink: Sink = _compressed(sink, self.compression, coding.level)
         except BaseException:
             sink.abort()
@@ -85,7 +95,7 @@ class Output:
     def take_over(self, file: Path) -> bool:
         """Makes a whole file of the run's own what is stored, if nothing is done to its bytes and the folder can.
 
-        Its hash is told at the end, by `read_as`.
+        Its hash is told at the end, by `expect`.
         """
         if self.compression or self.encryption or not self._file.take_over(file):
             return False
@@ -97,19 +107,30 @@ class Output:
         """Makes durable what was taken over."""
         self._file.settle()
 
-    def read_as(self, sha256: bytes, size_bytes: int) -> None:
-        """What somebody found who read the file that was taken over.
+    def expect(self, sha256: bytes, size_bytes: int) -> None:
+        """Says what the content is, before `finish`: what was given to `write`, or read from what was taken over.
 
         Raises:
             SealVerificationFailed: it is not the file that was taken over.
         """
+        if not self.taken_over:
+            self._expected = (sha256, size_bytes)
+            return
         if size_bytes != self._file.size_bytes:
             raise SealVerificationFailed(object=self.name)
         self._file.tell(sha256.hex())
 
     def finish(self) -> None:
-        """Everything was given: what is still on its way is written."""
+        """Everything was given: what is still on its way is written.
+
+        Raises:
+            SealVerificationFailed: what was packed does not unpack to what was expected.
+        """
         self._sink.finish()
+        if self._beside is not None and self._expected is not None:
+            if not self._beside.gave(*self._expected):
+                raise SealVerificationFailed(object=self.name)
+            self.unpacked_beside = True
 
     def abort(self) -> None:
         """Leaves nothing."""

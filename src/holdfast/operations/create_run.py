@@ -171,10 +171,11 @@ class CreateRun:
     def _begin(self, base: Base | None) -> None:
         plain = self._manifest()
         based = self._manifest(base.backup_id if base is not None else "")
+        verified = self._context.verify_after
         with self._stage("begin"):
             everywhere(
                 self._destinations,
-                lambda each: partial(each.begin, based if each.target.keeps_changes else plain),
+                lambda each: partial(each.begin, based if each.target.keeps_changes else plain, verified=verified),
             )
         self._base_id = based.base_id
 

@@ -55,10 +55,12 @@ class Destination:
         self.former = sorted(self.target.backups(), key=lambda stored: stored.manifest.created_at, reverse=True)
         self.free_bytes = self.target.free_bytes()
 
-    def begin(self, manifest: Manifest) -> None:
-        """Begins the backup; runs in its lane."""
+    def begin(self, manifest: Manifest, *, verified: bool) -> None:
+        """Begins the backup, which will be verified or not; runs in its lane."""
         self.components = {}
         self.writer = self.target.begin(manifest)
+        if verified and isinstance(self.writer, ProvesItself):
+            self.writer.prove_beside()
 
     def abort(self) -> None:
         """Forgets what was begun; runs in its lane, also after an error."""

@@ -100,7 +100,7 @@ class BackupWriter(Protocol):
 
 @runtime_checkable
 class ProvesItself(Protocol):
-    """A `BackupWriter` whose `commit` may have read back everything that `Target.verify` would read.
+    """A `BackupWriter` whose `commit` may have proved everything that `Target.verify` would.
 
     Attributes:
         is_proved: after `commit`, whether it did.
@@ -108,6 +108,10 @@ class ProvesItself(Protocol):
 
     @property
     def is_proved(self) -> bool: ...
+
+    def prove_beside(self) -> None:
+        """Says, before the first component, that somebody will verify: what can be proved while writing, should be."""
+        ...
 
 
 class Target(Protocol):
