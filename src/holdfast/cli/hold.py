@@ -6,6 +6,7 @@ import click
 
 from holdfast.cli.app_output import warn_copies
 from holdfast.cli.app_session import AppSession, app_command, pass_session, target_option
+from holdfast.cli.recording import recorded
 
 
 @app_command("hold", help="Keep a backup whatever retention says.")
@@ -20,7 +21,8 @@ def command(session: AppSession, what: str, reason: str, targets: tuple[str, ...
     from holdfast.operations.requests import HoldRequest
 
     with session.working(statuses=False) as context:
-        report = hold_backup(context, HoldRequest(what=what, reason=reason, targets=targets))
+        request = HoldRequest(what=what, reason=reason, targets=targets)
+        report = recorded(session, "hold", request, lambda: hold_backup(context, request))
     session.printer.document(plain(report))
     warn_copies(session.printer, report.copies)
     session.printer.note("Backup {backup} is held: {why}", backup=report.backup_id, why=reason)

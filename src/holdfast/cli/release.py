@@ -6,6 +6,7 @@ import click
 
 from holdfast.cli.app_output import warn_copies
 from holdfast.cli.app_session import AppSession, app_command, pass_session, target_option
+from holdfast.cli.recording import recorded
 
 
 @app_command("release", help="Let retention decide about a held backup again.")
@@ -19,7 +20,8 @@ def command(session: AppSession, what: str, targets: tuple[str, ...]) -> None:
     from holdfast.operations.requests import HoldRequest
 
     with session.working(statuses=False) as context:
-        report = release_backup(context, HoldRequest(what=what, targets=targets))
+        request = HoldRequest(what=what, targets=targets)
+        report = recorded(session, "release", request, lambda: release_backup(context, request))
     session.printer.document(plain(report))
     warn_copies(session.printer, report.copies)
     session.printer.note("Backup {backup} is no longer held.", backup=report.backup_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -47,15 +47,18 @@ def create_server(site: Site, settings: ServerSettings, setup: SetupSecret | Non
         separate_input_output_schemas=False,
     )
     lists = Lists(site.service)
-    app.include_router(admin_router(site, lists))
-    app.include_router(backups_router(lambda: site), tags=["backups"])
-    app.include_router(runs_router(site))
-    app.include_router(health_router(site))
-    app.include_router(metrics_router(site))
-    app.include_router(setup_router(site, setup))
+    for router in (
+        admin_router(site, lists),
+        backups_router(lambda: site),
+        runs_router(site),
+        health_router(site),
+        metrics_router(site),
+        setup_router(site, setup),
+    ):
+        _check_routes(router)
+        app.include_router(router)
     app.add_exception_handler(HTTPException, _not_there)
     app.add_exception_handler(HoldfastError, _refused)
-    _check_routes(app)
     # The last one added is the first to see a request.
     app.add_middleware(Gate, sentry=site.sentry)
     app.add_middleware(Hardening, settings=settings)
@@ -71,11 +74,12 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     return failure(error if isinstance(error, HoldfastError) else RouteNotFound(), language_of(request))
 
 
-def _check_routes(app: FastAPI) -> None:
+def _check_routes(router: APIRouter) -> None:
     """SAFETY: a route that says nothing about who may use it does not come into being."""
-    for route in app.routes:
-        if isinstance(route, APIRoute) and route.path not in OPEN and not _scopes(route):
-            raise RuntimeError(f"the route {route.path} says nothing about who may use it")
+    for route in router.routes:
+        known = isinstance(route, APIRoute) and (route.path in OPEN or _scopes(route))
+        if not known:
+            raise RuntimeError(f"{route} says nothing about who may use it")
 
 
 def _scopes(route: APIRoute) -> list[object]:
