@@ -54,6 +54,8 @@ class CommandRun:
         )
         self._catalog.runs.add(self._run)
         self._teller.begun(self._run)
+        # In a thread of its own: a check hears of the start when it happens, and the run does not wait for it.
+        self._courier.step()
 
     def end(self, report: msgspec.Struct | None, error: BaseException | None) -> None:
         """Writes down what came of it, and tells people.
