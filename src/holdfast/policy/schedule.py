@@ -65,6 +65,13 @@ class Schedule:
             day -= _DAY
         raise ValueError(f"nothing was due before {moment}: {self.text}")
 
+    def start_of(self, due: datetime, spread_s: float) -> datetime:
+        """When a run begins that is due then: later by the spread, but not more than half way to the next one."""
+        if not spread_s:
+            return due
+        half_way = (self.next_after(due) - due) / 2
+        return due + min(timedelta(seconds=spread_s), half_way)
+
     def between(self, after: datetime, until: datetime) -> list[datetime]:
         """All moments later than `after` and not later than `until`, in order, in UTC."""
         found: list[datetime] = []

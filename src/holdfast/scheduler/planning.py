@@ -130,7 +130,7 @@ def _delay_s(policy: PlannedPolicy, times: int) -> float:
 
 
 def _start(facts: PolicyFacts) -> datetime:
-    return facts.newest + timedelta(seconds=facts.spread_s)
+    return facts.policy.due.start_of(facts.newest, facts.spread_s)
 
 
 def _missed(facts: PolicyFacts, done: datetime) -> list[datetime]:
