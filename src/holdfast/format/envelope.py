@@ -50,4 +50,4 @@ def unwrap(payload: Buffer, version: int, what: object = "document") -> bytes:
         raise FormatError(object=what, reason="its envelope is unknown")
     limit = min(_PLAIN_MAX, _FREE_BYTES + _RATIO_MAX * len(payload))
     with memoryview(payload) as view:
-        return zstd.decompress(view[1:], limit, what)
+        return bytes(zstd.decompress(view[1:], limit, what))

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import msgspec
 
 from holdfast.errors import FormatError
+from holdfast.format.document import Buffer
 
+_PORTION_BYTES = 1 << 20
+_DIVIDED_FROM_BYTES = 2 << 20
+_FIRST = b'{"nodes":['
+_LAST = b"]}"
+_BETWEEN = re.compile(rb'\},\{"name":"(?:[^"\\]|\\.)*","type":"')
+_AGAIN = re.compile(rb'"nodes"\s*:')
 _NAME_START = b'{"name":'
 _TYPE_START = b',"type":"'
 
@@ -60,6 +68,38 @@ def slice_nodes(plaintext: bytes) -> dict[bytes, bytes]:
         if text.startswith(_NAME_START) and end > 0:
             found[text[len(_NAME_START) : end]] = text
     return found
+
+
+class Portion(NamedTuple):
+    """A part of a tree's text that begins with a node and ends with one."""
+
+    start: int
+    end: int
+
+    def document(self, plaintext: Buffer) -> bytes:
+        """A tree of these nodes only."""
+        with memoryview(plaintext) as view, view[self.start : self.end] as part:
+            return b"".join((_FIRST, part, _LAST))
+
+
+def portions(plaintext: Buffer) -> list[Portion]:
+    """Where a large tree can be cut into documents of a megabyte; empty for one that is small or not written plainly.
+
+    A cut looks like the end of one node and the beginning of the next. If it is none, because it lies within a node
+    or behind the last one, some document is not JSON, or has more than its nodes: whoever decodes them, refusing
+    fields that do not belong there, notices that and takes the tree as a whole.
+    """
+    if len(plaintext) < _DIVIDED_FROM_BYTES or bytes(plaintext[: len(_FIRST)]) != _FIRST:
+        return []
+    end = len(plaintext) - (1 if plaintext[-1] == 0x0A else 0) - len(_LAST)
+    if bytes(plaintext[end : end + len(_LAST)]) != _LAST or _AGAIN.search(plaintext, len(_FIRST)):
+        return []
+    found: list[Portion] = []
+    start = len(_FIRST)
+    while (cut := _BETWEEN.search(plaintext, start + _PORTION_BYTES, end)) is not None:
+        found.append(Portion(start, cut.start() + 1))
+        start = cut.start() + 2
+    return [*found, Portion(start, end)]
 
 
 def _decode(plaintext: bytes) -> list[msgspec.Raw]:

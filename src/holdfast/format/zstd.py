@@ -20,6 +20,7 @@ WINDOW_LOG_MAX = 27
 
 _FRAMES_MAX = 10_000
 _COMPARED_AT_ONCE = 1 << 20
+_LARGE = 8 << 20
 _WINDOW_LOG_WRITTEN_MAX = 23
 _WIDE_WINDOW_LEVEL = 20
 _READ_OPTIONS: dict[int, int] = {zstd.DecompressionParameter.window_log_max: WINDOW_LOG_MAX}
@@ -55,7 +56,7 @@ def compress(data: Buffer, level: int = LEVEL_DEFAULT) -> bytes:
     return _compressors.get(level).compress(data, mode=zstd.ZstdCompressor.FLUSH_FRAME)
 
 
-def decompress(data: Buffer, max_length: int, what: object = "data") -> bytes:
+def decompress(data: Buffer, max_length: int, what: object = "data") -> bytes | bytearray:
     """Decompresses one or more frames; skippable frames count as nothing.
 
     Args:
@@ -77,7 +78,7 @@ def decompress(data: Buffer, max_length: int, what: object = "data") -> bytes:
             raise FormatError(object=what, reason="its compressed data is malformed") from error
 
 
-def restores(frame: Buffer, plaintext: bytes) -> bool:
+def restores(frame: Buffer, plaintext: bytes | bytearray) -> bool:
     """Whether a frame just written gives this plaintext back. Costs nothing beyond the decompression itself."""
     if len(frame) <= FRAME_MAX and (again := decompress_small(bytes(frame), len(plaintext))) is not None:
         return again == plaintext
@@ -94,7 +95,7 @@ def restores(frame: Buffer, plaintext: bytes) -> bool:
     return decompressor.eof and not piece and position == len(plaintext)
 
 
-def decompress_exact(data: Buffer, length: int, what: object = "data") -> bytes:
+def decompress_exact(data: Buffer, length: int, what: object = "data") -> bytes | bytearray:
     """`decompress` where the length is recorded. Raises `FormatError` also if there are fewer bytes than that."""
     plaintext = decompress(data, length, what)
     if len(plaintext) != length:
@@ -103,7 +104,7 @@ def decompress_exact(data: Buffer, length: int, what: object = "data") -> bytes:
 
 
 def _decompress_frames(view: memoryview, max_length: int, what: object) -> bytes:
-    parts: list[bytes] = []
+    parts: list[bytes | bytearray] = []
     position = total = 0
     for _ in range(_FRAMES_MAX):
         if position == len(view):
@@ -116,12 +117,27 @@ def _decompress_frames(view: memoryview, max_length: int, what: object) -> bytes
     raise FormatError(object=what, reason="it consists of too many compressed frames")
 
 
-def _decompress_frame(frame: memoryview, max_length: int, what: object) -> bytes:
+def _decompress_frame(frame: memoryview, max_length: int, what: object) -> bytes | bytearray:
     decompressor = zstd.ZstdDecompressor(options=_READ_OPTIONS)
     # One byte more than allowed tells "too long" from "just right", and lets a final checksum be read.
-    plaintext = decompressor.decompress(frame, max_length=max_length + 1)
+    plaintext = _read(decompressor, frame, max_length + 1)
     if len(plaintext) > max_length:
         raise FormatError(object=what, reason="it decompresses to more bytes than recorded")
     if not decompressor.eof:
         raise FormatError(object=what, reason="its compressed data is cut short")
     return plaintext
+
+
+def _read(decompressor: zstd.ZstdDecompressor, frame: memoryview, most: int) -> bytes | bytearray:
+    """At most so many bytes, or fewer where the frame ends."""
+    plaintext = decompressor.decompress(frame, max_length=min(most, _LARGE))
+    if len(plaintext) < _LARGE:
+        return plaintext
+    # The library would gather pieces and join them in the end, so that all of it would be there twice.
+    gathered = bytearray(plaintext)
+    while len(gathered) < most and not decompressor.eof:
+        piece = decompressor.decompress(b"", max_length=min(most - len(gathered), _LARGE))
+        if not piece:
+            break
+        gathered += piece
+    return gathered

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 
 from holdfast.errors import FormatError, HoldfastError, PathNotFound
-from holdfast.format.tree import decode_tree, references
+from holdfast.format.tree import decode_tree, iterate, references
 from holdfast.model.blob import BlobType
 from holdfast.model.buffer import Buffer
 from holdfast.model.event import Listener, Progress, ignore
@@ -65,16 +65,15 @@ def walk(
     """
     path = bytearray(prefix.rstrip(b"/"))
     above: set[bytes] = set()
-    # One frame for each directory on the way: what is left of it (reversed), its id, the length of its path.
-    stack: list[tuple[list[Node], bytes, int]] = []
+    # One frame for each directory on the way: what is left of it, its id, the length of its path.
+    stack: list[tuple[Iterator[Node], bytes, int]] = []
 
     def enter(subtree: bytes | None) -> None:
         if subtree is None:
             raise FormatError(object=f"directory {bytes(path[-300:])!r}", reason="it has no subtree")
         if subtree in above:
             raise FormatError(object=f"tree {subtree.hex()[:12]}", reason="it contains itself")
-        nodes = list(load_nodes(reader, subtree))
-        nodes.reverse()
+        nodes = iterate(reader.load_blob(BlobType.TREE, subtree), f"tree {subtree.hex()[:12]}")
         above.add(subtree)
         stack.append((nodes, subtree, len(path)))
 
@@ -82,11 +81,11 @@ def walk(
     while stack:
         nodes, current, length = stack[-1]
         del path[length:]
-        if not nodes:
+        node = next(nodes, None)
+        if node is None:
             stack.pop()
             above.discard(current)
             continue
-        node = nodes.pop()
         path += b"/" + node.name
         if len(path) > PATH_BYTES_MAX:
             raise FormatError(object=f"tree {current.hex()[:12]}", reason="it lies deeper than any path reaches")

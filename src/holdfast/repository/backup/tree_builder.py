@@ -6,21 +6,29 @@ encoded and stored and its own entry handed to its parent. Only the thread that 
 
 from __future__ import annotations
 
+from collections import deque
 from hashlib import sha256
 
 from msgspec.structs import replace
 
 from holdfast.errors import HoldfastError
 from holdfast.format.node import encode_node
-from holdfast.format.tree import encode_tree
-from holdfast.format.tree_slices import slice_nodes
+from holdfast.format.tree import TreeText
 from holdfast.model.blob import BlobType
 from holdfast.model.ids import BlobId
 from holdfast.model.node import Node
+from holdfast.repository.backup.previous import FormerEntries
 from holdfast.repository.backup.report import Counts
 from holdfast.repository.blobs import Compression, seal_blob
 from holdfast.repository.reader import Reader
 from holdfast.repository.writer import PackWriter
+
+
+class _Awaited:
+    """Stands where an entry will be."""
+
+
+_AWAITED = _Awaited()
 
 
 class Directory:
@@ -31,14 +39,25 @@ class Directory:
         parent: the directory above, None for the root.
         slot: its place among the parent's entries.
         node: its own metadata; None for the root.
-        slots: encoded entries in name order; None while one is awaited or if it was left out.
         waiting: how many entries are awaited.
         listed: whether all entries have been seen.
-        previous: the parent snapshot's entries by name, as JSON text.
+        previous: the parent snapshot's entries, as JSON text.
         previous_id: the parent snapshot's tree for this directory.
     """
 
-    __slots__ = ("listed", "node", "parent", "path", "previous", "previous_id", "slot", "slots", "waiting")
+    __slots__ = (
+        "_behind",
+        "_first",
+        "_text",
+        "listed",
+        "node",
+        "parent",
+        "path",
+        "previous",
+        "previous_id",
+        "slot",
+        "waiting",
+    )
 
     def __init__(
         self, path: bytes, parent: Directory | None, slot: int, node: Node | None, previous_id: BlobId | None
@@ -48,16 +67,42 @@ class Directory:
         self.slot = slot
         self.node = node
         self.previous_id = previous_id
-        self.previous: dict[bytes, bytes] = {}
-        self.slots: list[bytes | None] = []
+        self.previous = FormerEntries()
         self.waiting = 0
         self.listed = False
+        # Entries up to the first that is awaited are text already. Of those from there on, the number of the first.
+        self._text = TreeText()
+        self._behind: deque[bytes | _Awaited | None] = deque()
+        self._first = 0
+
+    def add(self, entry: bytes) -> None:
+        """The next entry in the order of names, encoded."""
+        if self._behind:
+            self._behind.append(entry)
+        else:
+            self._text.add(entry)
+            self._first += 1
 
     def reserve(self) -> int:
         """A place for the next entry, which will be filled in by `TreeBuilder.fill`."""
-        self.slots.append(None)
+        self._behind.append(_AWAITED)
         self.waiting += 1
-        return len(self.slots) - 1
+        return self._first + len(self._behind) - 1
+
+    def set(self, slot: int, entry: bytes | None) -> None:
+        """Puts an awaited entry in its place; None leaves it out."""
+        behind = self._behind
+        behind[slot - self._first] = entry
+        self.waiting -= 1
+        while behind and not isinstance(known := behind[0], _Awaited):
+            behind.popleft()
+            self._first += 1
+            if known is not None:
+                self._text.add(known)
+
+    def plaintext(self) -> bytearray:
+        """The tree; to be asked for once, when nothing is awaited."""
+        return self._text.end()
 
 
 class TreeBuilder:
@@ -75,22 +120,20 @@ class TreeBuilder:
         if directory.previous_id is None:
             return
         try:
-            plaintext = self._reader.load_blob(BlobType.TREE, directory.previous_id)
-            directory.previous = slice_nodes(bytes(plaintext))
+            directory.previous = FormerEntries(self._reader.load_blob(BlobType.TREE, directory.previous_id))
         except HoldfastError:
             # The parent is only a hint what need not be read again; reading everything repairs what it lacks.
             directory.previous_id = None
 
     def fill(self, directory: Directory, slot: int, entry: bytes | None) -> None:
         """Puts an awaited entry in its place (None leaves it out) and finishes what thereby becomes complete."""
-        directory.slots[slot] = entry
-        directory.waiting -= 1
+        directory.set(slot, entry)
         self._finish_upwards(directory)
 
     def listing_done(self, directory: Directory) -> None:
         """Tells that all entries of a directory have been reserved or appended."""
         directory.listed = True
-        directory.previous = {}
+        directory.previous = FormerEntries()
         self._finish_upwards(directory)
 
     def _finish_upwards(self, directory: Directory | None) -> None:
@@ -101,13 +144,11 @@ class TreeBuilder:
             if parent is None or directory.node is None:
                 self.root_id = tree_id
                 return
-            parent.slots[directory.slot] = encode_node(replace(directory.node, subtree=tree_id))
-            parent.waiting -= 1
+            parent.set(directory.slot, encode_node(replace(directory.node, subtree=tree_id)))
             directory = parent
 
     def _store(self, directory: Directory) -> BlobId:
-        plaintext = encode_tree(entry for entry in directory.slots if entry is not None)
-        directory.slots = []
+        plaintext = directory.plaintext()
         tree_id = BlobId(sha256(plaintext).digest())
         if directory.parent is not None:
             self._counts.directory(directory.previous_id, tree_id)

@@ -82,7 +82,7 @@ class Walker:
         extra = self._extra if directory.parent is None else {}
         for name in sorted({*shape.children, *extra}):
             if name in extra:
-                directory.slots.append(extra[name])
+                directory.add(extra[name])
                 continue
             child = shape.children[name]
             try:
@@ -159,18 +159,18 @@ class Walker:
             except (OSError, FormatError) as error:
                 self._problem(path, error)
                 return
-            directory.slots.append(encode_node(node))
+            directory.add(encode_node(node))
 
     def _file(self, directory: Directory, name: bytes, path: bytes, access: bytes, status: os.stat_result) -> None:
         name_json = encode_name(name)
-        former = directory.previous.get(name_json)
+        former = directory.previous.get(name)
         known = former is not None
         if former is None:
             former = self._resume.entry(path)
         if former is not None:
             entry = self._unchanged.entry(name_json, status, former, partial(_same_path, access))
             if entry is not None:
-                directory.slots.append(entry)
+                directory.add(entry)
                 self._counts.file(status.st_size, known=known, unmodified=known)
                 return
         pending = Pending(directory, directory.reserve(), (access, name), path, status.st_size, known)
@@ -194,7 +194,7 @@ class Walker:
         except OSError as error:
             self._problem(path, error)
             return
-        previous = subtree_of(parent.previous.get(encode_name(name)))
+        previous = subtree_of(parent.previous.get(name))
         child = Directory(path, parent, parent.reserve(), node, previous)
         if shape is None and not self._selection.descends(status):
             self._builder.listing_done(child)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from holdfast.errors import BlobNotFound, DamageError, HoldfastError
+from holdfast.errors import BlobNotFound, DamageError, HoldfastError, Phrase
 from holdfast.format.pack import pack_bytes
 from holdfast.format.tree import references
 from holdfast.model.blob import BlobType
@@ -12,6 +12,7 @@ from holdfast.repository.reader import Reader
 from holdfast.repository.tree_loader import TreeLoader
 
 _BATCH = 256
+_LOOKED_UP = 5000
 
 
 def packs_needed(reader: Reader, root: BlobId) -> set[PackId]:
@@ -43,12 +44,14 @@ def packs_needed(reader: Reader, root: BlobId) -> set[PackId]:
 
 
 def _take(reader: Reader, needed: set[PackId], kind: BlobType, blob_ids: list[bytes] | list[BlobId]) -> None:
-    wanted = set(blob_ids)
-    places = reader.index.lookup_many(kind, wanted)
-    missing = next((blob_id for blob_id in wanted if blob_id not in places), None)
-    if missing is not None:
-        raise BlobNotFound(object=f"{kind.label} blob {missing.hex()[:12]}")
-    needed.update(place.pack for place in places.values())
+    # Not all blobs of a large folder at once.
+    for first in range(0, len(blob_ids), _LOOKED_UP):
+        wanted = set(blob_ids[first : first + _LOOKED_UP])
+        places = reader.index.lookup_many(kind, wanted)
+        missing = next((blob_id for blob_id in wanted if blob_id not in places), None)
+        if missing is not None:
+            raise BlobNotFound(object=f"{kind.label} blob {missing.hex()[:12]}")
+        needed.update(place.pack for place in places.values())
 
 
 def ensure_stored(reader: Reader, root: BlobId) -> None:
@@ -69,4 +72,7 @@ def ensure_stored(reader: Reader, root: BlobId) -> None:
         if size is None:
             raise DamageError(object=f"data/{pack_id.hex()}", reason="the backup needs it and it is not there")
         if size != wanted:
-            raise DamageError(object=f"data/{pack_id.hex()}", reason=f"it has {size} bytes and should have {wanted}")
+            raise DamageError(
+                object=f"data/{pack_id.hex()}",
+                reason=Phrase("it has {size} bytes and should have {wanted}", {"size": size, "wanted": wanted}),
+            )

@@ -178,7 +178,8 @@ class Ingest:
     def _store_root(self) -> BlobId:
         builder = TreeBuilder(self._writer, self._reader, self._compression, self._counts)
         directory = Directory(b"", None, 0, None, None)
-        directory.slots += [self._root[name] for name in sorted(self._root)]
+        for name in sorted(self._root):
+            directory.add(self._root[name])
         builder.listing_done(directory)
         if builder.root_id is None:
             raise FormatError(object="snapshot", reason="its root was never completed")

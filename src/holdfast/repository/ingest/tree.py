@@ -86,12 +86,13 @@ class TreeIngest:
     def other(self, path: bytes, node: Node) -> None:
         """A link, a device or another thing without content."""
         frame, name = self._place(path)
-        frame.directory.slots.append(encode_node(replace(node, name=name, content=None, subtree=None)))
+        frame.directory.add(encode_node(replace(node, name=name, content=None, subtree=None)))
 
     def known(self, path: bytes, verdict: Verdict) -> None:
         """A file that is as the last snapshot has it."""
         frame, _ = self._place(path)
-        frame.directory.slots.append(verdict.entry)
+        if verdict.entry is not None:
+            frame.directory.add(verdict.entry)
         self._counts.file(verdict.size_bytes, known=True, unmodified=True)
 
     def file(self, path: bytes, node: Node, verdict: Verdict = NEW) -> None:

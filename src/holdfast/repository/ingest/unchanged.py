@@ -7,12 +7,10 @@ from msgspec.structs import replace
 
 from holdfast.errors import FormatError, HoldfastError
 from holdfast.format.node import RawNode, encode_node, encode_prefix, from_raw
-from holdfast.format.node_head import encode_name
-from holdfast.format.tree_slices import slice_nodes
 from holdfast.model.blob import BlobType
 from holdfast.model.ids import BlobId
 from holdfast.model.node import Node, NodeType
-from holdfast.repository.backup.previous import subtree_of
+from holdfast.repository.backup.previous import FormerEntries, subtree_of
 from holdfast.repository.backup.resume import ResumeJournal
 from holdfast.repository.reader import Reader
 
@@ -57,7 +55,7 @@ class UnchangedEntries:
         self._prefix = journal_prefix
         # One frame for each directory on the way: its name and what is left of its entries.
         self._names: list[bytes] = []
-        self._frames: list[dict[bytes, bytes]] = [self._load(tree)]
+        self._frames = [self._load(tree)]
 
     def judge(self, path: bytes, node: Node) -> Verdict:
         """What is known of a regular file.
@@ -68,8 +66,7 @@ class UnchangedEntries:
         """
         directory, _, name = path.rpartition(b"/")
         self._go_to(directory.split(b"/") if directory else [])
-        # Each entry is asked for once; a directory of many files need not be held twice.
-        former = self._frames[-1].pop(encode_name(name), None)
+        former = self._frames[-1].get(name)
         known = former is not None
         if former is None:
             former = self._journal.entry(self._prefix + path)
@@ -115,14 +112,18 @@ class UnchangedEntries:
         del self._names[common:]
         del self._frames[common + 1 :]
         for name in names[common:]:
-            self._frames.append(self._load(subtree_of(self._frames[-1].get(encode_name(name)))))
+            self._frames.append(self._load(subtree_of(self._frames[-1].get(name))))
             self._names.append(name)
 
-    def _load(self, tree: BlobId | None) -> dict[bytes, bytes]:
+    def close(self) -> None:
+        """Lets go of what was loaded; from now on every file is new."""
+        self._names, self._frames = [], [FormerEntries()]
+
+    def _load(self, tree: BlobId | None) -> FormerEntries:
         if tree is None:
-            return {}
+            return FormerEntries()
         try:
-            return slice_nodes(bytes(self._reader.load_blob(BlobType.TREE, tree)))
+            return FormerEntries(self._reader.load_blob(BlobType.TREE, tree))
         except HoldfastError:
             # The last snapshot is only a hint what need not be read; reading everything repairs what it lacks.
-            return {}
+            return FormerEntries()
