@@ -378,6 +378,14 @@ class SourceDamaged(SourceError):
     hint = "Nothing was committed. Restore the newest good backup or repair the database, then back up again."
 
 
+class SourceEmptied(SourceError):
+    """A source that had tables or files has none any more: emptied, or its disk is not mounted."""
+
+    code = "source-emptied"
+    message = "source {source} is empty now: {reason}"
+    hint = "Nothing was committed. Mount its disk or restore it; if it is meant so, add --accept-empty {source}."
+
+
 class SourceBusy(SourceError):
     """Another process keeps a database locked."""
 

@@ -36,6 +36,7 @@ def create_backup(context: AppContext, request: CreateRequest) -> CreateReport:
     """
     sources = chosen_sources(context, request.type, request.sources)
     targets = chosen_targets(context, request.targets)
+    chosen_sources(context, request.type, request.accept_empty)
     context = log.logging_warnings(context)
     if request.dry_run:
         return _dry_run(context, request, sources, targets)

@@ -19,6 +19,7 @@ from holdfast.operations.base import Base, choose_base
 from holdfast.operations.context import AppContext
 from holdfast.operations.create_report import create_report, is_missing, outcome_of
 from holdfast.operations.destinations import Destination, end, ensure_one, everywhere
+from holdfast.operations.emptied import refuse_emptied
 from holdfast.operations.hooks import problem_of
 from holdfast.operations.lanes import Lane
 from holdfast.operations.read_source import SourceReader
@@ -165,8 +166,15 @@ class CreateRun:
             with self._stage(f"read {source.name}"), part(scratch, f"source-{number}") as room:
                 reader = SourceReader(self._context, self._kind, self._destinations, base, keep_state=keep_state)
                 reader.read(source, room)
+                self._refuse_emptied(source)
             # What one source needed is not held while the next one needs something else.
             return_freed_memory()
+
+    def _refuse_emptied(self, source: Source) -> None:
+        alive = self._alive()
+        components = [each.components[source.name] for each in alive if source.name in each.components]
+        former = [stored.manifest for each in alive for stored in each.former]
+        refuse_emptied(components, former, self._request.accept_empty)
 
     def _begin(self, base: Base | None) -> None:
         plain = self._manifest()

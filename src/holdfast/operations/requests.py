@@ -22,6 +22,7 @@ class CreateRequest(msgspec.Struct, frozen=True, kw_only=True):
         retention: apply the keep rules of the targets afterwards.
         keep: these rules in the place of those of the targets, from a policy.
         label: a word for the log.
+        accept_empty: names of sources that may have nothing in them although the newest backup has something.
     """
 
     type: BackupType = BackupType.FULL
@@ -33,6 +34,7 @@ class CreateRequest(msgspec.Struct, frozen=True, kw_only=True):
     retention: bool = True
     keep: KeepRules | None = None
     label: str = ""
+    accept_empty: tuple[str, ...] = ()
 
 
 class RestoreRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,15 @@ from holdfast.operations.journal import Journal
 from holdfast.policy import backup_retention
 from holdfast.protocols.target import Target
 from holdfast.testing.stand_in import standing_in
-from unit.operations import test_create, test_due_hooks, test_incremental, test_lock, test_restore, test_retention
+from unit.operations import (
+    test_create,
+    test_due_hooks,
+    test_emptied,
+    test_incremental,
+    test_lock,
+    test_restore,
+    test_retention,
+)
 from unit.operations.app import App
 
 
@@ -72,6 +80,12 @@ BUGS = [
         create_run,
         {"shrunk": no_problems},
         test_create.test_an_application_that_shrank_loses_no_backup,
+    ),
+    Planted(
+        "nothing is as good as something",
+        create_run,
+        {"refuse_emptied": nothing},
+        test_emptied.test_a_database_without_tables_is_refused,
     ),
     Planted(
         "no verification", Destination, {"verify": nothing}, test_create.test_what_reads_back_wrong_is_marked_and_told

@@ -13,7 +13,7 @@ from holdfast.protocols import ContentReader, DumpRequest, Entry
 from holdfast.sources.place_entries import OpenFile, file_entry
 from holdfast.sources.trees.changes import Found, compare, found_things
 from holdfast.sources.trees.state import StateWriter, is_settled, line_of
-from holdfast.sources.trees.tops import EXISTING, Top, order_of
+from holdfast.sources.trees.tops import EXISTING, Top, is_below, order_of
 from holdfast.sources.trees.walk import Item, Limits, Opener, Walk
 
 
@@ -34,6 +34,7 @@ class TreeDump:
         self._request = request
         self._problems = list(problems)
         self._failed: set[bytes] = set()
+        self._filled: set[str] = set()
         self._walk = Walk(tops, limits, self._problems.append, request.cancelled)
 
     def forms(self) -> Sequence[Form]:
@@ -56,7 +57,7 @@ class TreeDump:
             if form is Form.CHANGES:
                 yield from self._changes(writer)
                 return
-            for item in self._walk.items():
+            for item in self._items():
                 if item.node is None:
                     continue
                 yield self._entry(item)
@@ -73,13 +74,29 @@ class TreeDump:
             shape=Shape.TREE,
             file_name=self._about.file_name,
             original=self._about.original,
-            facts=self._about.facts,
+            facts={**self._about.facts, **self._filling()},
             problems=tuple(self._problems),
         )
 
     def problem(self, problem: Problem) -> None:
         """Notes a problem of the reader."""
         self._problems.append(problem)
+
+    def _items(self) -> Iterator[Item]:
+        """What the walk finds; also notes below which of the configured paths there is anything but folders."""
+        filled: Top | None = None
+        for item in self._walk.items():
+            is_content = item.node is not None and item.node.type is not NodeType.DIR
+            if is_content and (filled is None or not is_below(item.path, filled.prefix)):
+                filled = next((top for top in self._tops if is_below(item.path, top.prefix)), None)
+                if filled is not None:
+                    self._filled.add(filled.given)
+            yield item
+
+    def _filling(self) -> dict[str, str]:
+        """A folder that is a mount point without its disk looks like one from which everything was deleted."""
+        paths = {"filled": self._filled, "empty": {top.given for top in self._tops} - self._filled}
+        return {fact: "\n".join(sorted(given)) for fact, given in paths.items() if given}
 
     def _entry(self, item: Item) -> Entry:
         assert item.node is not None
@@ -96,7 +113,7 @@ class TreeDump:
 
     def _changes(self, writer: StateWriter | None) -> Iterator[Entry]:
         spool, existing = self._request.scratch / "found", self._request.scratch / "existing"
-        compare(self._walk.items(), self._request.base, self._about.name, spool, existing)
+        compare(self._items(), self._request.base, self._about.name, spool, existing)
         listed = file_entry(
             EXISTING.decode(),
             lambda: OpenFile(existing, _unreadable(existing)),
