@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.config.model import Config
@@ -23,6 +24,12 @@ def catalog_url(config: Config) -> str:
     if not url:
         return _LOCAL + str(config.state_dir / FILE_NAME)
     return _LOCAL + str(config.resolve(url.removeprefix(_LOCAL))) if url.startswith(_LOCAL) else url
+
+
+def local_path(config: Config) -> Path | None:
+    """The file of a catalog that is one; None for a catalog in a database server."""
+    url = catalog_url(config)
+    return Path(url.removeprefix(_LOCAL)) if url.startswith(_LOCAL) else None
 
 
 def open_app_catalog(app: App) -> Catalog:

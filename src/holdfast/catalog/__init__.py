@@ -9,7 +9,7 @@ from holdfast.errors import ExtraMissing
 
 if TYPE_CHECKING:
     from holdfast.catalog.catalog import AuditLog, Catalog, Copies, Deliveries, Leases, Runs, Settings, Tokens
-    from holdfast.catalog.rebuild import rebuild
+    from holdfast.catalog.rebuilding import rebuild
     from holdfast.runtime.clock import Clock
 
 __all__ = [
@@ -53,7 +53,7 @@ def open_catalog(url: str, *, clock: Clock, key: bytes) -> Catalog:
 def __getattr__(name: str) -> object:
     """What needs the database library, which takes half a second to import: who only asks for a type does not wait."""
     if name == "rebuild":
-        from holdfast.catalog.rebuild import rebuild
+        from holdfast.catalog.rebuilding import rebuild
 
         return rebuild
     if name in __all__:

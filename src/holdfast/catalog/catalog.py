@@ -12,6 +12,7 @@ from holdfast.catalog.runs import Runs
 from holdfast.catalog.settings import Settings
 from holdfast.catalog.storage import Storage
 from holdfast.catalog.tokens import Tokens
+from holdfast.errors import CatalogDamaged
 from holdfast.runtime.clock import Clock
 
 __all__ = ["AuditLog", "Catalog", "Copies", "Deliveries", "Leases", "Runs", "Settings", "Tokens"]
@@ -37,6 +38,18 @@ class Catalog:
         self.audit = AuditLog(storage, key)
         self.deliveries = Deliveries(storage)
         self.copies = Copies(storage, clock)
+
+    def require_whole(self) -> None:
+        """Reads all of a SQLite file for damage; a server looks after itself.
+
+        Raises:
+            CatalogDamaged: something is wrong.
+        """
+        with self.storage.read() as connection:
+            if connection.dialect.name == "sqlite":
+                found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+                if found != "ok":
+                    raise CatalogDamaged(place=self.place, reason=str(found).splitlines()[0])
 
     def close(self) -> None:
         """Gives back all connections."""

@@ -7,6 +7,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Generator
+from datetime import datetime
 from pathlib import Path
 
 from holdfast.errors import CatalogUnavailable, Phrase
@@ -37,6 +38,23 @@ def prepared(path: Path) -> Generator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def put_aside(path: Path, at: datetime) -> Path:
+    """Renames the file of a damaged catalog with all that belongs to it, and returns its new name. Deletes nothing.
+
+    Raises:
+        CatalogUnavailable: it cannot be renamed.
+    """
+    aside = path.with_name(f"{path.name}.damaged-{at:%Y%m%dT%H%M%SZ}")
+    try:
+        # The file itself goes last: what belongs to it must never be found beside a new one.
+        for ending in ("-wal", "-shm", ""):
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(f"{path}{ending}", f"{aside}{ending}")
+    except OSError as error:
+        raise CatalogUnavailable(place=str(path), reason=error.strerror or str(error)) from error
+    return aside
 
 
 def make_folders(folder: Path) -> None:

@@ -27,6 +27,11 @@ def user_id() -> int:
     return os.geteuid()
 
 
+def local_actor() -> str:
+    """Who runs this process, as records name people of this machine: `user:<name>`, or the number without a name."""
+    return f"user:{username() or user_id()}"
+
+
 def group_id() -> int:
     """The effective group id."""
     return os.getegid()
