@@ -11,7 +11,7 @@ from holdfast.archive import bundle_file, record
 from holdfast.archive.layouts.bundle import Bundle
 from holdfast.archive.layouts.layout import FileRow, Layout
 from holdfast.archive.record import Record
-from holdfast.errors import ObjectNotFound
+from holdfast.errors import ObjectNotFound, Phrase
 from holdfast.model.backup import Manifest, Marks, StoredBackup
 from holdfast.model.backup import stamp as stamp_of
 from holdfast.model.component import Problem
@@ -74,7 +74,9 @@ class Catalog:
                 self._note("record-damaged", file.name, "it is no record that can be understood")
             elif read.manifest is not None:
                 if self._app and read.manifest.app != self._app:
-                    self._note("another-app", file.name, f"it is a backup of {read.manifest.app}")
+                    self._note(
+                        "another-app", file.name, Phrase("it is a backup of {other}", {"other": read.manifest.app})
+                    )
                     return None
                 return self._listed(read.manifest, read, file, files)
         return None

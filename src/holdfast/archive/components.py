@@ -247,10 +247,8 @@ class ZipComponent(Plain):
         """The current file is whole."""
         entry = self._entry
         if entry is not None and entry.size_known and size_bytes != entry.node.size:
-            detail = Phrase(
-                "it was announced with {announced} bytes and had {size_bytes}",
-                {"announced": entry.node.size, "size_bytes": size_bytes},
-            )
+            sizes = {"announced": entry.node.size, "taken": size_bytes}
+            detail = Phrase("it was announced with {announced} bytes and had {taken}", sizes)
             self._note("changed-while-read", entry.path, detail)
             self._fill(entry)
         self._zip.end()

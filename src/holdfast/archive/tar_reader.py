@@ -10,7 +10,7 @@ from holdfast.archive.forward import ForwardStream
 from holdfast.archive.node_text import read_links_comment, read_root_comment
 from holdfast.archive.origin import Origin
 from holdfast.archive.safety import Guard
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, Phrase
 from holdfast.format.mode import from_permissions
 from holdfast.model.node import Node, NodeType
 from holdfast.protocols.content import ContentReader, Entry
@@ -104,7 +104,9 @@ class TarReader:
                     tar.members.clear()  # or it would remember each of 200,000
                     yield info, tar
             except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
-                raise self._origin.damaged(f"it is no whole tar archive ({error})") from error
+                raise self._origin.damaged(
+                    Phrase("it is no whole tar archive ({reason})", {"reason": str(error)})
+                ) from error
             self._lonely_root = _root(tar)
             if stream.last != _END_BLOCK:
                 raise self._origin.damaged("it ends without the mark at the end of an archive, or a header is garbled")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from holdfast.archive import tar_header
 from holdfast.archive.node_text import links_comment, root_comment
+from holdfast.errors import Phrase
 from holdfast.model.buffer import Buffer
 from holdfast.model.component import Problem
 from holdfast.model.node import NodeType
@@ -103,7 +104,10 @@ class TarWriter:
             self._unspool(entry)
             return
         if self._taken != self._size and not spoiled:
-            detail = f"it was announced with {self._size} bytes and had {self._taken}"
+            detail = Phrase(
+                "it was announced with {announced} bytes and had {taken}",
+                {"announced": self._size, "taken": self._taken},
+            )
             self._note("changed-while-read", entry.path, detail)
         missing = max(0, self._size - self._taken)
         while missing > 0:

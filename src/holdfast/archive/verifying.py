@@ -8,7 +8,7 @@ from holdfast.archive.digest import ContentDigest
 from holdfast.archive.encryption.keys import Keys
 from holdfast.archive.layouts.layout import FileRow
 from holdfast.archive.making import hash_of
-from holdfast.errors import DamageError, DecryptionFailed, ObjectNotFound, UnsafePath
+from holdfast.errors import DamageError, DecryptionFailed, ObjectNotFound, Phrase, UnsafePath
 from holdfast.model.component import Component, Problem
 from holdfast.model.event import Listener, Progress, Warned
 from holdfast.model.node import NodeType
@@ -79,7 +79,11 @@ class Verification:
             self._note("file-missing", row.name, "it is gone")
             return
         if row.sha256 and found != row.sha256:
-            self._note("checksum-mismatch", row.name, f"it has checksum {found}, not {row.sha256}")
+            self._note(
+                "checksum-mismatch",
+                row.name,
+                Phrase("it has checksum {found}, not {expected}", {"found": found, "expected": row.sha256}),
+            )
         self._progress(row.size_bytes, row.name)
 
     def _check_content(self, component: Component) -> bool:
@@ -93,11 +97,21 @@ class Verification:
         try:
             count, total, digest = _read(content)
         except (DamageError, DecryptionFailed, UnsafePath) as error:
-            self._note(error.code, component.name, str(error))
+            self._note(error.code, component.name, error.phrase)
             return True
         if component.content_sha256 and (count, total) != (component.file_count, component.content_bytes):
-            wanted = f"{component.file_count} files with {component.content_bytes} bytes"
-            self._note("count-mismatch", component.name, f"{count} files with {total} bytes are there, not {wanted}")
+            wanted = Phrase(
+                "{expected} files with {expected_bytes} bytes",
+                {"expected": component.file_count, "expected_bytes": component.content_bytes},
+            )
+            self._note(
+                "count-mismatch",
+                component.name,
+                Phrase(
+                    "{count} files with {total} bytes are there, not {wanted}",
+                    {"count": count, "total": total, "wanted": wanted},
+                ),
+            )
         elif digest != component.content_sha256 != "":
             self._note("content-mismatch", component.name, "its content is not what was backed up")
         else:

@@ -13,7 +13,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from holdfast.backends import naming, urls
 from holdfast.backends.object_store_errors import NOT_CONDITIONAL, NOT_PARTIAL, failure_of
 from holdfast.backends.options import BackendOptions
-from holdfast.errors import BackendError, ObjectExists, ObjectNotFound, ShortRead, UsageError
+from holdfast.errors import BackendError, ObjectExists, ObjectNotFound, Phrase, ShortRead, UsageError
 from holdfast.model.event import Warned
 from holdfast.protocols import FileKind, Handle, Payload, StoredObject
 
@@ -245,7 +245,11 @@ def open_stores(
         return make(reading), make(writing)
     except _ERRORS as error:
         shown = urls.without_secrets(url)
-        raise UsageError(detail=f"the location {shown} is not accepted: {type(error).__name__}") from None
+        raise UsageError(
+            detail=Phrase(
+                "the location {shown} is not accepted: {kind}", {"shown": shown, "kind": type(error).__name__}
+            )
+        ) from None
 
 
 def _trust(options: BackendOptions, url: str) -> None:
@@ -253,7 +257,12 @@ def _trust(options: BackendOptions, url: str) -> None:
     shown = urls.without_secrets(url)
     if options.ca_file:
         if not os.access(options.ca_file, os.R_OK):
-            raise UsageError(detail=f"the certificates for {shown} cannot be read: {options.ca_file}")
+            raise UsageError(
+                detail=Phrase(
+                    "the certificates for {shown} cannot be read: {ca_file}",
+                    {"shown": shown, "ca_file": options.ca_file},
+                )
+            )
         os.environ["SSL_CERT_FILE"] = options.ca_file
     if options.client_certificate:
         detail = "storage of this kind cannot be shown a client certificate"

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from holdfast.errors import UsageError
+from holdfast.errors import Phrase, UsageError
 from holdfast.model.event import Listener, ignore
 from holdfast.runtime.cancel import CancelToken
 
@@ -73,5 +73,9 @@ class BackendOptions(msgspec.Struct, frozen=True, kw_only=True):
         if not value:
             return default
         if value not in _YES | _NO:
-            raise UsageError(detail=f"option {name} is {value!r}, which is neither yes nor no")
+            raise UsageError(
+                detail=Phrase(
+                    "option {name} is {value}, which is neither yes nor no", {"name": name, "value": repr(value)}
+                )
+            )
         return value in _YES

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 from holdfast.backends import urls
 from holdfast.backends.options import BackendOptions
-from holdfast.errors import UsageError
+from holdfast.errors import Phrase, UsageError
 from holdfast.protocols import Backend
 
 BACKENDS = MappingProxyType(
@@ -78,7 +78,10 @@ def _load(scheme: str, url: str) -> BackendClass:
             known = ", ".join(sorted(BACKENDS))
             shown = urls.without_secrets(url)
             raise UsageError(
-                detail=f"{shown} names no known kind of storage ({known}); for a folder, write local:{shown}"
+                detail=Phrase(
+                    "{shown} names no known kind of storage ({known}); for a folder, write local:{shown}",
+                    {"shown": shown, "known": known},
+                )
             )
         return cast(BackendClass, found.load())
     module, _, name = target.partition(":")
@@ -88,4 +91,8 @@ def _load(scheme: str, url: str) -> BackendClass:
         extra = _EXTRAS.get(error.name or "")
         if extra is None:
             raise
-        raise UsageError(detail=f"storage of kind {scheme} needs: pip install holdfast[{extra}]") from error
+        raise UsageError(
+            detail=Phrase(
+                "storage of kind {scheme} needs: pip install holdfast[{extra}]", {"scheme": scheme, "extra": extra}
+            )
+        ) from error

@@ -15,6 +15,7 @@ from holdfast.errors import (
     BackendUnavailable,
     ObjectNotFound,
     OutOfSpace,
+    Phrase,
     ShortRead,
     UsageError,
 )
@@ -231,5 +232,7 @@ def _tls(url: str, ca_file: str, client_certificate: str, *, insecure: bool) -> 
             context.load_cert_chain(client_certificate)
     except (OSError, ssl.SSLError) as error:
         reason = error.strerror or type(error).__name__
-        raise UsageError(detail=f"the certificates for {url} cannot be read: {reason}") from error
+        raise UsageError(
+            detail=Phrase("the certificates for {url} cannot be read: {reason}", {"url": url, "reason": reason})
+        ) from error
     return context

@@ -17,6 +17,7 @@ from holdfast.errors import (
     HoldfastError,
     ObjectNotFound,
     OutOfSpace,
+    Phrase,
 )
 
 T = TypeVar("T")
@@ -149,5 +150,7 @@ class SftpConnection:
         if isinstance(error, asyncssh.KeyExchangeFailed):
             return BackendError(**context, reason="no common way of encryption was found")
         if isinstance(error, asyncssh.SFTPError) and not isinstance(error, _LOST):
-            return BackendError(**context, reason=f"the server says: {error.reason or type(error).__name__}")
+            return BackendError(
+                **context, reason=Phrase("the server says: {reason}", {"reason": error.reason or type(error).__name__})
+            )
         return BackendUnavailable(**context, reason=type(error).__name__)

@@ -8,7 +8,7 @@ from typing import Any
 
 from holdfast.backends.options import BackendOptions
 from holdfast.backends.urls import SftpLocation
-from holdfast.errors import UsageError
+from holdfast.errors import Phrase, UsageError
 
 _FLAGS = {"-p": "port", "-i": "identityfile", "-l": "user"}
 _KNOWN = frozenset({"port", "identityfile", "user", "stricthostkeychecking", "userknownhostsfile", "identitiesonly"})
@@ -31,7 +31,7 @@ def connect_arguments(location: SftpLocation, options: BackendOptions) -> dict[s
     port = str(location.port or "") or options.extra.get("sftp.port", "") or ssh.get("port", "")
     if port:
         if not port.isdecimal() or not 0 < int(port) < 65536:
-            raise UsageError(detail=f"{port} is not a port")
+            raise UsageError(detail=Phrase("{port} is not a port", {"port": port}))
         arguments["port"] = int(port)
     user = location.user or ssh.get("user", "")
     if user:
@@ -59,7 +59,7 @@ def _ssh_options(text: str) -> dict[str, str]:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise UsageError(detail=f"option sftp.args cannot be read: {error}") from None
+        raise UsageError(detail=Phrase("option sftp.args cannot be read: {reason}", {"reason": str(error)})) from None
     found: dict[str, str] = {}
     rest = iter(words)
     for word in rest:
@@ -70,9 +70,13 @@ def _ssh_options(text: str) -> dict[str, str]:
             name, _, setting = value.partition("=")
             found[name.strip().lower()] = setting.strip()
         else:
-            raise UsageError(detail=f"option sftp.args: {word} is not supported; write it into ~/.ssh/config")
+            raise UsageError(
+                detail=Phrase("option sftp.args: {word} is not supported; write it into ~/.ssh/config", {"word": word})
+            )
     unknown = found.keys() - _KNOWN
     if unknown:
         names = ", ".join(sorted(unknown))
-        raise UsageError(detail=f"option sftp.args: {names} is not supported; write it into ~/.ssh/config")
+        raise UsageError(
+            detail=Phrase("option sftp.args: {names} is not supported; write it into ~/.ssh/config", {"names": names})
+        )
     return found

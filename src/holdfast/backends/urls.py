@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from holdfast.errors import UsageError
+from holdfast.errors import Phrase, UsageError
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):", re.ASCII)
 _PATH_STARTS = ("/", "./", "../", "~")
@@ -180,4 +180,6 @@ def _with_slash(path: str) -> str:
 def _malformed(url: str, reason: str) -> UsageError:
     # A password with a slash in it is one of the mistakes that lead here: everything up to the last @ is hidden.
     shown = re.sub(r"(//[^/@:]*):.*@", r"\1:***@", url)
-    return UsageError(detail=f"the location {shown} cannot be read: {reason}")
+    return UsageError(
+        detail=Phrase("the location {shown} cannot be read: {reason}", {"shown": shown, "reason": reason})
+    )

@@ -16,7 +16,7 @@ from holdfast.config.discovery.look import look
 from holdfast.config.discovery.template import app_name, config_text
 from holdfast.config.document import FILE_NAME, parse_document, read_text
 from holdfast.config.load import Kinds, read_config
-from holdfast.errors import ConfigExists, ConfigUnreadable, UsageError
+from holdfast.errors import ConfigExists, ConfigUnreadable, Phrase, UsageError
 
 IGNORED = ("backups/", ".holdfast/")
 
@@ -72,7 +72,11 @@ def write(new: NewConfig) -> None:
     except FileExistsError as error:
         raise ConfigExists(path=str(new.path)) from error
     except OSError as error:
-        raise UsageError(detail=f"cannot write {error.filename or new.path}: {error.strerror}") from error
+        raise UsageError(
+            detail=Phrase(
+                "cannot write {filename}: {reason}", {"filename": error.filename or new.path, "reason": error.strerror}
+            )
+        ) from error
 
 
 def missing_ignores(root: Path) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from holdfast.errors import FormatError, UnsupportedFormat
+from holdfast.errors import FormatError, Phrase, UnsupportedFormat
 from holdfast.format.document import Buffer
 from holdfast.format.document import decode as decode_document
 from holdfast.format.gojson import encode_base64, quote_text
@@ -71,7 +71,7 @@ def decode(document: Buffer, what: object = "key") -> KeyFile:
         raise FormatError(object=what, reason="it is larger than any key file")
     raw = decode_document(_KEY, document, what)
     if raw.kdf != "scrypt":
-        raise UnsupportedFormat(object=what, feature=f"the key derivation {raw.kdf[:40]!r}")
+        raise UnsupportedFormat(object=what, feature=Phrase("the key derivation {kdf}", {"kdf": repr(raw.kdf[:40])}))
     if len(raw.salt) != SALT_BYTES:
         raise FormatError(object=what, reason="its salt is not 64 bytes")
     return KeyFile(

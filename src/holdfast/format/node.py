@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from holdfast.errors import FormatError
+from holdfast.errors import FormatError, Phrase
 from holdfast.format.document import UINT32_LIMIT, UINT64_LIMIT, parse_id
 from holdfast.format.gojson import encode_base64, quote, quote_text
 from holdfast.format.goquote import unquote
@@ -155,7 +155,7 @@ def from_raw(raw: RawNode, what: object = "tree") -> Node:
     name = decode_name(raw.name, what)
     kind = _TYPES.get(raw.type)
     if kind is None:
-        raise FormatError(object=what, reason=f"node {name[:300]!r} is of an unknown type")
+        raise FormatError(object=what, reason=Phrase("node {name} is of an unknown type", {"name": repr(name[:300])}))
     _check_numbers(raw, name, what)
     mtime_ns = _parse_time(raw.mtime, what)
     return Node(
@@ -189,7 +189,7 @@ def decode_name(text: str, what: object = "tree") -> bytes:
         name = unquote(text)
         check_name(name)
     except FormatError as error:
-        raise FormatError(object=what, reason=f"a node is named {text[:300]!r}") from error
+        raise FormatError(object=what, reason=Phrase("a node is named {text}", {"text": repr(text[:300])})) from error
     return name
 
 
@@ -203,7 +203,9 @@ def _check_numbers(raw: RawNode, name: bytes, what: object) -> None:
     narrow = raw.mode | raw.uid | raw.gid
     wide = raw.inode | raw.device_id | raw.size | raw.links | raw.device
     if not (0 <= narrow < UINT32_LIMIT and 0 <= wide < UINT64_LIMIT):
-        raise FormatError(object=what, reason=f"a number of node {name[:300]!r} does not fit its field")
+        raise FormatError(
+            object=what, reason=Phrase("a number of node {name} does not fit its field", {"name": repr(name[:300])})
+        )
 
 
 def _parse_time(text: str, what: object) -> int:
@@ -232,7 +234,10 @@ def _decode_generic(attributes: dict[str, msgspec.Raw], what: object) -> tuple[t
     pairs = tuple(sorted((key, bytes(value)) for key, value in attributes.items()))
     for key, value in pairs:
         if len(value) > _GENERIC_BYTES_MAX or _depth(value) > _GENERIC_DEPTH_MAX or not _is_utf8(value):
-            raise FormatError(object=what, reason=f"generic attribute {key[:300]!r} is too large or malformed")
+            raise FormatError(
+                object=what,
+                reason=Phrase("generic attribute {key} is too large or malformed", {"key": repr(key[:300])}),
+            )
     return pairs
 
 

@@ -48,7 +48,7 @@ def unreadable(context: AppContext, targets: Iterable[Target]) -> tuple[Problem,
     problems: list[Problem] = []
     for target in targets:
         if isinstance(target, TellsProblems):
-            problems += [replace(one, subject=f"target {target.name}: {one.subject}") for one in target.problems]
+            problems += [replace(one, subject=_within(target, one)) for one in target.problems]
     for problem in problems:
         context.listener(Warned(code=problem.code, subject=problem.subject, detail=problem.detail))
     return tuple(problems)

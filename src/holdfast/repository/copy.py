@@ -180,8 +180,8 @@ class _Run:
                 self._commit(writer)
 
     def _note_failure(self, snapshot_id: SnapshotId, error: DamageError) -> None:
-        self.failed.append(CopyFailure(snapshot_id, error.code, str(error)))
-        self.listener(Warned(code=error.code, subject=f"snapshot {short(snapshot_id)}", detail=str(error)))
+        self.failed.append(CopyFailure(snapshot_id, error.code, error.phrase))
+        self.listener(Warned(code=error.code, subject=f"snapshot {short(snapshot_id)}", detail=error.phrase))
 
     def _commit(self, writer: PackWriter) -> None:
         """Makes the data of the snapshots so far durable, then stores them."""

@@ -9,7 +9,7 @@ from typing import BinaryIO, Literal, Self
 
 import msgspec
 
-from holdfast.errors import FormatError, PathNotFound
+from holdfast.errors import FormatError, PathNotFound, Phrase
 from holdfast.model.blob import BlobType
 from holdfast.model.buffer import Buffer
 from holdfast.model.event import Listener, Progress, ignore
@@ -124,7 +124,8 @@ class Contents:
             yield piece
         if total != node.size:
             raise FormatError(
-                object=f"file {node.name!r}", reason=f"it has {node.size} bytes, its content another number"
+                object=f"file {node.name!r}",
+                reason=Phrase("it has {size} bytes, its content another number", {"size": node.size}),
             )
 
     def _one_by_one(self, ids: tuple[BlobId, ...]) -> Iterator[Buffer]:

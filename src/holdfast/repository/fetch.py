@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
-from holdfast.errors import DamageError, FormatError, ObjectNotFound, ShortRead
+from holdfast.errors import DamageError, FormatError, ObjectNotFound, Phrase, ShortRead
 from holdfast.model.blob import BlobLocation, BlobType, PackedBlob
 from holdfast.model.buffer import Buffer
 from holdfast.model.ids import BlobId, PackId
@@ -118,7 +118,9 @@ def _opened(
     repository: Repository, kind: BlobType, blob_id: BlobId, sealed: bytes, raw_length: int, what: str
 ) -> Fetched:
     if raw_length > MAX_BLOB_BYTES:
-        raise FormatError(object=what, reason=f"{raw_length} bytes are more than a blob may have")
+        raise FormatError(
+            object=what, reason=Phrase("{raw_length} bytes are more than a blob may have", {"raw_length": raw_length})
+        )
     plaintext = open_blob(repository.sealer(), sealed, 0, len(sealed), raw_length, blob_id, what)
     return Fetched(kind, blob_id, sealed, raw_length, plaintext)
 

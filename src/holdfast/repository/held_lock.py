@@ -181,7 +181,7 @@ class RepositoryLock:
             try:
                 self._delete(name)
             except BackendError as error:
-                self._listener(Warned(code="lock-left-behind", subject=short(name), detail=str(error)))
+                self._listener(Warned(code="lock-left-behind", subject=short(name), detail=error.phrase))
 
     def _exists(self, name: bytes) -> bool:
         try:

@@ -14,6 +14,7 @@ from holdfast.errors import (
     KeyInUse,
     KeyParametersRefused,
     ObjectNotFound,
+    Phrase,
     SealVerificationFailed,
 )
 from holdfast.format import kdf, key_file
@@ -55,7 +56,9 @@ def load_key_file(backend: Backend, entry: StoredObject) -> KeyFile:
     """
     handle = Handle(FileKind.KEY, entry.name)
     if not 0 < entry.size_bytes <= key_file.KEY_FILE_BYTES_MAX:
-        raise FormatError(object=handle, reason=f"{entry.size_bytes} bytes are no key file")
+        raise FormatError(
+            object=handle, reason=Phrase("{size_bytes} bytes are no key file", {"size_bytes": entry.size_bytes})
+        )
     content = backend.load(handle)
     actual = sha256(content).hexdigest()
     if actual != entry.name:

@@ -69,7 +69,7 @@ def _load(repository: Repository, name: bytes) -> FoundLock | None:
     except ObjectNotFound:
         return None
     except DamageError as error:
-        return FoundLock(LockId(name), None, str(error))
+        return FoundLock(LockId(name), None, error.phrase)
 
 
 def is_dead(lock: Lock, name: bytes, now_ns: int) -> bool:

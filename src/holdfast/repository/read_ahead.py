@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
-from holdfast.errors import DamageError, FormatError, ObjectNotFound, ShortRead
+from holdfast.errors import DamageError, FormatError, ObjectNotFound, Phrase, ShortRead
 from holdfast.model.blob import BlobLocation, BlobType
 from holdfast.model.buffer import Buffer
 from holdfast.model.ids import PackId
@@ -175,7 +175,10 @@ def _stretches(places: _Places) -> Iterator[_Places]:
 
 
 def _wrong_size(node: Node) -> FormatError:
-    return FormatError(object=f"file {node.name!r}", reason=f"it has {node.size} bytes, its content another number")
+    return FormatError(
+        object=f"file {node.name!r}",
+        reason=Phrase("it has {size} bytes, its content another number", {"size": node.size}),
+    )
 
 
 class PieceReader:

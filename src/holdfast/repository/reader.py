@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from holdfast.errors import BlobNotFound, DamageError, FormatError, ObjectNotFound, ShortRead
+from holdfast.errors import BlobNotFound, DamageError, FormatError, ObjectNotFound, Phrase, ShortRead
 from holdfast.format.tree import decode_tree
 from holdfast.model.blob import BlobLocation, BlobType
 from holdfast.model.buffer import Buffer
@@ -54,7 +54,12 @@ class Reader:
     def load_at(self, place: BlobLocation, blob_id: bytes, what: str, *, uncached: bool = False) -> Buffer:
         """The plaintext of one particular copy."""
         if place.plain_length > MAX_BLOB_BYTES:
-            raise FormatError(object=what, reason=f"{place.plain_length} bytes are more than a blob may have")
+            raise FormatError(
+                object=what,
+                reason=Phrase(
+                    "{plain_length} bytes are more than a blob may have", {"plain_length": place.plain_length}
+                ),
+            )
         backend = self.repository.backend
         load = getattr(backend, "load_uncached", backend.load) if uncached else backend.load
         sealed = load(Handle(FileKind.PACK, place.pack.hex()), place.offset, place.length)

@@ -116,7 +116,7 @@ class _Recovery:
             if not is_about_object(error):
                 raise
             self.unreadable += 1
-            self.listener(Warned(code=error.code, subject=f"tree {tree_id.hex()[:12]}", detail=str(error)))
+            self.listener(Warned(code=error.code, subject=f"tree {tree_id.hex()[:12]}", detail=error.phrase))
             return
         self.readable.add(tree_id)
         self.referred.update(subtrees)

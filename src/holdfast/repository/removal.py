@@ -76,7 +76,7 @@ def _remove(repository: Repository, kind: FileKind, name: bytes, *, strict: bool
     except BackendError as error:
         if strict:
             raise
-        return RemovalFailure(name, error.code, str(error))
+        return RemovalFailure(name, error.code, error.phrase)
     return None
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from holdfast.errors import FormatError, HashMismatch, SealVerificationFailed
+from holdfast.errors import FormatError, HashMismatch, Phrase, SealVerificationFailed
 from holdfast.format import envelope
 from holdfast.format.seal import Sealer
 from holdfast.model.ids import is_hex_id
@@ -115,7 +115,10 @@ class Repository:
     def require_version(self, version: int, feature: str) -> None:
         """Raises `FormatError` unless the repository has at least this format version."""
         if self.config.version < version:
-            raise FormatError(object=self.url, reason=f"{feature} needs repository version {version}")
+            raise FormatError(
+                object=self.url,
+                reason=Phrase("{feature} needs repository version {version}", {"feature": feature, "version": version}),
+            )
 
     def close(self) -> None:
         """Gives the backend's connections back."""

@@ -35,7 +35,7 @@ def iterate_snapshots(repository: Repository, listener: Listener = ignore) -> It
         except ObjectNotFound:
             continue
         except DamageError as error:
-            listener(Warned(code=error.code, subject=f"snapshot {short(snapshot_id)}", detail=str(error)))
+            listener(Warned(code=error.code, subject=f"snapshot {short(snapshot_id)}", detail=error.phrase))
 
 
 def load_snapshots(repository: Repository, listener: Listener = ignore) -> list[Snapshot]:

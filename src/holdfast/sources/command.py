@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from holdfast.errors import DumpFailed, DumpIncomplete, DumpStalled, HoldfastError, ToolMissing
+from holdfast.errors import DumpFailed, DumpIncomplete, DumpStalled, HoldfastError, Phrase, ToolMissing
 from holdfast.model.component import Component, Form, Problem, Role, Shape
 from holdfast.protocols import ContentReader, DumpRequest, Entry, LoadPlan, LoadReport, LoadRequest, StoredContent
 from holdfast.runtime.programs import Patience, Program, find_program
@@ -87,7 +87,10 @@ class Command:
                 directory=str(self._base_dir),
             )
         except (OSError, ValueError) as error:
-            raise DumpFailed(source=self.name, reason=f"{program} cannot be started: {error}") from error
+            raise DumpFailed(
+                source=self.name,
+                reason=Phrase("{program} cannot be started: {reason}", {"program": program, "reason": str(error)}),
+            ) from error
 
     def _program_of(self, command: str | tuple[str, ...]) -> str:
         name = words_of(command)[0]
@@ -122,7 +125,13 @@ class Command:
         for line in output.decode("utf-8", "replace").splitlines():
             name, _, count = line.strip().rpartition(" ")
             if not name or not count.isdecimal():
-                raise DumpFailed(source=self.name, reason=f"{ending.program} printed no name and number: {line[:80]!r}")
+                raise DumpFailed(
+                    source=self.name,
+                    reason=Phrase(
+                        "{program} printed no name and number: {line}",
+                        {"program": ending.program, "line": repr(line[:80])},
+                    ),
+                )
             rows[name.strip()] = int(count)
         return rows
 
@@ -222,12 +231,17 @@ class _Output:
         ending = self._program.finish()
         if not ending.succeeded:
             raise DumpFailed(source=self._source, reason=ending.words)
-        said = f" ({ending.shown})" if ending.shown else ""
+        said = Phrase(" ({reason})", {"reason": ending.shown}) if ending.shown else ""
         if self._size < self._min_bytes:
-            reason = f"{ending.program} printed {self._size} bytes, at least {self._min_bytes} were expected{said}"
+            reason = Phrase(
+                "{program} printed {size} bytes, at least {min_bytes} were expected{said}",
+                {"program": ending.program, "size": self._size, "min_bytes": self._min_bytes, "said": said},
+            )
             raise DumpIncomplete(source=self._source, reason=reason)
         if self._marker and not self._tail.rstrip().endswith(self._marker):
-            raise DumpIncomplete(source=self._source, reason=f"the output lacks its end marker{said}")
+            raise DumpIncomplete(
+                source=self._source, reason=Phrase("the output lacks its end marker{said}", {"said": said})
+            )
         self.whole = True
 
     def close(self) -> None:

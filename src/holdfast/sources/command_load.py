@@ -13,6 +13,7 @@ from holdfast.archive.digest import ContentDigest
 from holdfast.errors import (
     DamageError,
     LoadFailed,
+    Phrase,
     RestoreError,
     RestoreImpossible,
     RestoreMismatch,
@@ -138,11 +139,14 @@ class CommandLoad:
                     self._request.listener(Progress(phase="restoring", bytes_done=total, current=self._source.name))
                 ending = program.finish()
         except SourceError as error:
-            raise LoadFailed(destination=self._program, reason=str(error)) from error
+            raise LoadFailed(destination=self._program, reason=error.phrase) from error
         if not ending.succeeded:
             raise LoadFailed(destination=self._program, reason=ending.words)
         if not taken:
-            raise LoadFailed(destination=self._program, reason=f"{ending.program} did not read all of its input")
+            raise LoadFailed(
+                destination=self._program,
+                reason=Phrase("{program} did not read all of its input", {"program": ending.program}),
+            )
         return total
 
     def _patience(self) -> Patience:
@@ -150,18 +154,25 @@ class CommandLoad:
         return Patience(seconds, self._stalled, self._request.cancelled)
 
     def _stalled(self, seconds: float) -> RestoreError:
-        return LoadFailed(destination=self._program, reason=f"it took and gave nothing for {seconds:g} s")
+        return LoadFailed(
+            destination=self._program,
+            reason=Phrase("it took and gave nothing for {seconds} s", {"seconds": f"{seconds:g}"}),
+        )
 
     def _counted(self) -> dict[str, int]:
         expected = self._content.component.rows
         try:
             rows = self._source.rows(self._patience())
         except SourceError as error:
-            raise RestoreMismatch(destination=self._program, reason=str(error)) from error
+            raise RestoreMismatch(destination=self._program, reason=error.phrase) from error
         for name, count in expected.items():
             if rows and rows.get(name) != count:
                 raise RestoreMismatch(
-                    destination=self._program, reason=f"{name} has {rows.get(name, 0)} rows instead of {count}"
+                    destination=self._program,
+                    reason=Phrase(
+                        "{name} has {get} rows instead of {count}",
+                        {"name": name, "get": rows.get(name, 0), "count": count},
+                    ),
                 )
         return rows
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from holdfast.errors import DumpStalled, HoldfastError, SourceError, SourceMissing
+from holdfast.errors import DumpStalled, HoldfastError, Phrase, SourceError, SourceMissing
 from holdfast.model.component import Role
 from holdfast.policy.patterns import Excludes
 from holdfast.runtime.programs import Patience, find_program, run_program
@@ -62,7 +62,10 @@ class DockerVolume(TreeSource):
         inspected = self._inspected(program) if program else ""
         path = Path(inspected) if inspected else _VOLUMES / self._options.volume / "_data"
         if not path.is_dir():
-            raise SourceMissing(source=self.name, path=f"the volume {self._options.volume} ({path})")
+            raise SourceMissing(
+                source=self.name,
+                path=Phrase("the volume {volume} ({path})", {"volume": self._options.volume, "path": path}),
+            )
         return Path(os.path.realpath(path))
 
     def _inspected(self, program: str) -> str:

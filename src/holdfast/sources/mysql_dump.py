@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from holdfast.errors import DumpFailed, DumpIncomplete, DumpStalled, HoldfastError
+from holdfast.errors import DumpFailed, DumpIncomplete, DumpStalled, HoldfastError, Phrase
 from holdfast.model.component import Component, Form, Problem, Role, Shape
 from holdfast.protocols import DumpRequest, Entry
 from holdfast.runtime.programs import Patience, Program
@@ -114,7 +114,7 @@ class MysqlDump:
         try:
             return Program([*command, "--", database], patience, pass_fds=access.pass_fds, secrets=access.secrets)
         except OSError as error:
-            reason = f"{self._tool.path} cannot be run: {error.strerror}"
+            reason = Phrase("{path} cannot be run: {reason}", {"path": self._tool.path, "reason": error.strerror})
             raise DumpFailed(source=self._server.source, reason=reason) from error
 
     @property
@@ -131,11 +131,16 @@ class MysqlDump:
         wanted = {thing for thing in catalog.things if thing.kind is not Kind.TABLE or thing.name not in left_out}
         missing = sorted(thing.shown for thing in wanted - judge.things)
         if missing:
-            more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-            self._incomplete(f"it lacks {', '.join(missing[:_SHOWN])}{more}")
+            more = Phrase(" and {count} more", {"count": len(missing) - _SHOWN}) if len(missing) > _SHOWN else ""
+            self._incomplete(Phrase("it lacks {names}{more}", {"names": ", ".join(missing[:_SHOWN]), "more": more}))
         triggers = sum(table not in left_out for table in catalog.triggers.values())
         if judge.triggers != triggers:
-            self._incomplete(f"there are {triggers} triggers and it has {judge.triggers}")
+            self._incomplete(
+                Phrase(
+                    "there are {count} triggers and it has {expected}",
+                    {"count": triggers, "expected": judge.triggers},
+                )
+            )
         wrong = self._moment.agreement()
         for table in self._moment.tables:
             reason = wrong(table, judge.rows[table])

@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from holdfast.errors import HoldfastError, LoadFailed, RestoreRefused
+from holdfast.errors import HoldfastError, LoadFailed, Phrase, RestoreRefused
 from holdfast.protocols import LoadPlan, LoadReport, LoadRequest, StoredContent
 from holdfast.runtime.secret import Secret
 from holdfast.sources.mysql_catalog import count_rows
@@ -142,9 +142,17 @@ class MysqlLoad:
             undo="" if places is None else undo_sentence(places),
             rows=rows,
             checks=(
-                f"rows of all tables counted (tables: {len(rows)}, rows: {sum(rows.values())})",
-                f"views, routines, triggers and events created (number: {len(self._loader.programmed)})",
-                f"objects in the catalogue (number: {len(found.things) + len(found.triggers)})",
+                Phrase(
+                    "rows of all tables counted (tables: {count}, rows: {rows})",
+                    {"count": len(rows), "rows": sum(rows.values())},
+                ),
+                Phrase(
+                    "views, routines, triggers and events created (number: {count})",
+                    {"count": len(self._loader.programmed)},
+                ),
+                Phrase(
+                    "objects in the catalogue (number: {count})", {"count": len(found.things) + len(found.triggers)}
+                ),
             ),
             problems=tuple(dict.fromkeys(self._loader.problems)),
         )
@@ -223,7 +231,7 @@ class MysqlLoad:
             safety_copies=brought.safety_copies,
             undo="" if self._kept_in is None else undo_tables(self._kept_in),
             rows=brought.rows,
-            checks=(f"rows of the chosen tables counted (tables: {len(brought.rows)})",),
+            checks=(Phrase("rows of the chosen tables counted (tables: {count})", {"count": len(brought.rows)}),),
         )
 
     def _sink(self, schema: str, *, unused: bool) -> MysqlSink:
@@ -237,7 +245,7 @@ def destination_server(destination: str, own: MysqlServer) -> MysqlServer:
     try:
         address = understood(parse_url(Secret(destination.encode()), SCHEMES))
     except ValueError as error:
-        reason = f"it is no URL of a MySQL database: {error}"
+        reason = Phrase("it is no URL of a MySQL database: {reason}", {"reason": str(error)})
         raise RestoreRefused(destination="the destination", reason=reason) from None
     if not address.database or any(ord(character) < 32 for character in address.database):
         raise RestoreRefused(destination=address.shown("mysql"), reason="the URL names no database")

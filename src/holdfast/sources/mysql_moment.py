@@ -20,7 +20,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
-from holdfast.errors import DumpFailed, SourceError
+from holdfast.errors import DumpFailed, Phrase, SourceError
 from holdfast.sources.mysql_catalog import Catalog, count_rows, read_catalog
 from holdfast.sources.mysql_server import MysqlServer, ask, qualified, refuse_control_characters
 from holdfast.sources.rows.mysql_store import MysqlRows
@@ -154,7 +154,10 @@ class Moment:
             try:
                 counts[table] = count_rows(connection, self._schema, table)
             except (pymysql.Error, OSError) as error:
-                reason = f"rows of table {table} cannot be counted: {self._server.reason(error)}"
+                reason = Phrase(
+                    "rows of table {table} cannot be counted: {reason}",
+                    {"table": table, "reason": self._server.reason(error)},
+                )
                 self._error = DumpFailed(source=self._server.source, reason=reason)
                 break
         return counts
@@ -174,11 +177,21 @@ class Moment:
         def judged(table: str, dumped: int) -> str:
             before = self._counts[table]
             if self.proven and table not in self.catalog.fickle:
-                return "" if dumped == before else f"table {table} has {before} rows and the dump has {dumped}"
+                return (
+                    ""
+                    if dumped == before
+                    else Phrase(
+                        "table {table} has {before} rows and the dump has {dumped}",
+                        {"table": table, "before": before, "dumped": dumped},
+                    )
+                )
             after = again[table]
             if min(before, after) <= dumped <= max(before, after):
                 return ""
-            said = f"table {table} had {before} rows before the dump and {after} after it, and the dump has {dumped}"
+            said = Phrase(
+                "table {table} had {before} rows before the dump and {after} after it, and the dump has {dumped}",
+                {"table": table, "before": before, "after": after, "dumped": dumped},
+            )
             return said if self.proven else f"{said} (the right LOCK TABLES would let both see the same)"
 
         return judged

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
-from holdfast.errors import LoadFailed, RestoreRefused
+from holdfast.errors import LoadFailed, Phrase, RestoreRefused
 from holdfast.model.component import Problem
 from holdfast.sources.mysql_dialect import Dialect, dialect_of
 from holdfast.sources.mysql_script import Comment, Meta, Piece, Script
@@ -102,7 +102,10 @@ class Loader:
             except (pymysql.Error, OSError) as error:
                 raise self.failed(error) from error
             except ValueError as error:
-                raise LoadFailed(destination=self._server.location, reason=f"the dump is not whole: {error}") from error
+                raise LoadFailed(
+                    destination=self._server.location,
+                    reason=Phrase("the dump is not whole: {reason}", {"reason": str(error)}),
+                ) from error
         self.programmed.sort(key=lambda programmed: _ORDER.index(programmed.thing.kind))
 
     def failed(self, error: Exception) -> LoadFailed:
@@ -122,7 +125,9 @@ class Loader:
         thing = kind_of(piece.text, dialect)
         if thing.kind is Kind.STRANGE:
             shown = piece.text[:40].decode("utf-8", "replace")
-            reason = f"the dump holds a statement that dump programs do not write: {shown!r}"
+            reason = Phrase(
+                "the dump holds a statement that dump programs do not write: {shown}", {"shown": repr(shown)}
+            )
             raise RestoreRefused(destination=self._server.location, reason=reason)
         if thing.kind in _DEFERRED:
             [row] = ask(connection, _CONTEXT)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from holdfast.errors import LoadFailed
+from holdfast.errors import LoadFailed, Phrase
 from holdfast.sources.mysql_catalog import Catalog, read_catalog
 from holdfast.sources.mysql_run import Programmed
 from holdfast.sources.mysql_server import MysqlServer, ask, qualified
@@ -122,7 +122,9 @@ def read_programmed(server: MysqlServer, schema: str, catalog: Catalog) -> list[
                 ) from error
             statement, mode, charset, collation, zone = reader(row)
             if statement is None:
-                reason = f"this user may not see how {thing.shown} is made, and could not put it back"
+                reason = Phrase(
+                    "this user may not see how {shown} is made, and could not put it back", {"shown": thing.shown}
+                )
                 raise LoadFailed(destination=server.location, reason=reason)
             programmed = Programmed(thing, str(statement).encode(), str(mode), str(charset), str(collation), str(zone))
             found.append(programmed)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from holdfast.errors import DatabaseUnavailable, NameRefused
+from holdfast.errors import DatabaseUnavailable, NameRefused, Phrase
 from holdfast.runtime.programs import secret_file
 from holdfast.sources.rows.sql import backquoted
 from holdfast.sources.server_address import Address, config_invalid, merged, parse_url
@@ -43,7 +43,7 @@ def address_of(options: MysqlOptions, source: str) -> Address:
     )
     for name, value in options.extra.items():
         if not _OPTION.fullmatch(name) or "\0" in value:
-            raise config_invalid(source, "extra", f"{name!r} is not the name of an option")
+            raise config_invalid(source, "extra", Phrase("{name} is not the name of an option", {"name": repr(name)}))
     try:
         url = None if options.url is None else understood(parse_url(options.url, SCHEMES))
     except ValueError as error:

@@ -17,7 +17,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from holdfast.errors import DestinationBusy, HoldfastError
+from holdfast.errors import DestinationBusy, HoldfastError, Phrase
 from holdfast.sources.mysql_catalog import Catalog
 from holdfast.sources.mysql_run import Loader, Programmed
 from holdfast.sources.mysql_schemas import (
@@ -215,7 +215,8 @@ def _moves(catalog: Catalog, origin: str, place: str) -> list[str]:
 def undo_sentence(places: Places) -> str:
     """What a person types to have the former state back."""
     select = f"SELECT statement FROM {qualified(places.kept, UNDO_TABLE)} ORDER BY id"  # noqa: S608 - quoted
-    return (
-        f"Stop the application and run: mariadb --batch --raw --skip-column-names --execute {shlex.quote(select)} "
-        f"| mariadb --comments {shlex.quote(places.live)}"
+    return Phrase(
+        "Stop the application and run: mariadb --batch --raw --skip-column-names --execute {select}"
+        " | mariadb --comments {live}",
+        {"select": shlex.quote(select), "live": shlex.quote(places.live)},
     )

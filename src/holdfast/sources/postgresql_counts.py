@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Self
 
-from holdfast.errors import DumpFailed, SourceError
+from holdfast.errors import DumpFailed, Phrase, SourceError
 from holdfast.sources.postgresql_catalog import Catalog, count_rows, read_catalog
 from holdfast.sources.postgresql_names import TableName
 from holdfast.sources.postgresql_server import PostgresqlServer
@@ -82,7 +82,10 @@ class HeldSnapshot:
             try:
                 self._counts[table] = count_rows(self.connection, table)
             except psycopg.Error as error:
-                reason = f"rows of table {table.shown} cannot be counted: {self._server.reason(error)}"
+                reason = Phrase(
+                    "rows of table {table} cannot be counted: {reason}",
+                    {"table": table.shown, "reason": self._server.reason(error)},
+                )
                 self._error = DumpFailed(source=self._server.source, reason=reason)
                 return
 

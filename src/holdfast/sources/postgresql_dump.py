@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from holdfast.errors import DumpFailed, DumpIncomplete, DumpStalled, HoldfastError
+from holdfast.errors import DumpFailed, DumpIncomplete, DumpStalled, HoldfastError, Phrase
 from holdfast.model.component import Component, Form, Problem, Role, Shape
 from holdfast.protocols import DumpRequest, Entry
 from holdfast.runtime.programs import Patience, Program
@@ -102,7 +102,7 @@ class PostgresqlDump:
                 secrets=access.secrets,
             )
         except OSError as error:
-            reason = f"{self._tool.path} cannot be run: {error.strerror}"
+            reason = Phrase("{path} cannot be run: {reason}", {"path": self._tool.path, "reason": error.strerror})
             raise DumpFailed(source=self._server.source, reason=reason) from error
 
     @property
@@ -117,13 +117,23 @@ class PostgresqlDump:
         found = {comparable(thing) for thing in judge.things}
         missing = sorted(thing.shown for thing in {comparable(thing) for thing in catalog.things} - found)
         if missing:
-            more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-            self._incomplete(f"it lacks {', '.join(missing[:_SHOWN])}{more}")
+            more = Phrase(" and {count} more", {"count": len(missing) - _SHOWN}) if len(missing) > _SHOWN else ""
+            self._incomplete(Phrase("it lacks {names}{more}", {"names": ", ".join(missing[:_SHOWN]), "more": more}))
         for table, count in counts.items():
             if judge.rows.get(table) != count:
-                self._incomplete(f"table {table.shown} has {count} rows and the dump has {_said(judge.rows, table)}")
+                self._incomplete(
+                    Phrase(
+                        "table {table} has {before} rows and the dump has {dumped}",
+                        {"table": table.shown, "before": count, "dumped": _said(judge.rows, table)},
+                    )
+                )
         if judge.large_objects != catalog.large_objects:
-            self._incomplete(f"there are {catalog.large_objects} large objects and it has {judge.large_objects}")
+            self._incomplete(
+                Phrase(
+                    "there are {count} large objects and it has {expected}",
+                    {"count": catalog.large_objects, "expected": judge.large_objects},
+                )
+            )
         self._rows[form] = catalog.rows(counts)
         if self._request.state is not None and not self._state_written:
             with self._store() as store:
@@ -181,7 +191,7 @@ class PostgresqlDump:
 
 
 def _said(rows: dict[TableName, int], table: TableName) -> str:
-    return str(rows[table]) if table in rows else "none"
+    return str(rows[table]) if table in rows else Phrase("none", {})
 
 
 def _pattern(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from holdfast.errors import HoldfastError, LoadFailed, RestoreRefused
+from holdfast.errors import HoldfastError, LoadFailed, Phrase, RestoreRefused
 from holdfast.model.component import Form
 from holdfast.protocols import LoadPlan, LoadReport, LoadRequest, StoredContent
 from holdfast.runtime.secret import Secret
@@ -209,7 +209,7 @@ class PostgresqlLoad:
             safety_copies=brought.safety_copies,
             undo="" if self._kept_in is None else undo_tables(self._kept_in),
             rows=brought.rows,
-            checks=(f"rows of the chosen tables counted (tables: {len(brought.rows)})",),
+            checks=(Phrase("rows of the chosen tables counted (tables: {count})", {"count": len(brought.rows)}),),
         )
 
     def _load_rows(self, database: str, names: frozenset[str]) -> None:
@@ -241,7 +241,7 @@ def destination_server(destination: str, own: PostgresqlServer) -> PostgresqlSer
     try:
         address = parse_url(Secret(destination.encode()), SCHEMES)
     except ValueError as error:
-        reason = f"it is no URL of a PostgreSQL database: {error}"
+        reason = Phrase("it is no URL of a PostgreSQL database: {reason}", {"reason": str(error)})
         raise RestoreRefused(destination=Path(destination.rpartition("@")[2]).name, reason=reason) from None
     if not address.database or "\0" in address.database:
         raise RestoreRefused(destination=address.shown("postgresql"), reason="the URL names no database")
@@ -266,6 +266,9 @@ def _counted(connection: Connection) -> tuple[Catalog, dict[str, int]]:
 
 def _checks(rows: dict[str, int], catalog: Catalog) -> tuple[str, ...]:
     return (
-        f"rows of all tables counted (tables: {len(rows)}, rows: {sum(rows.values())})",
-        f"objects in the catalogue (number: {len(catalog.things)})",
+        Phrase(
+            "rows of all tables counted (tables: {count}, rows: {rows})",
+            {"count": len(rows), "rows": sum(rows.values())},
+        ),
+        Phrase("objects in the catalogue (number: {count})", {"count": len(catalog.things)}),
     )

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from holdfast.errors import DumpStalled, HoldfastError, LoadFailed, RestoreRefused
+from holdfast.errors import DumpStalled, HoldfastError, LoadFailed, Phrase, RestoreRefused
 from holdfast.runtime.programs import Patience, Program
 from holdfast.sources.postgresql_names import TableName, copied_table
 from holdfast.sources.postgresql_script import Comment, CopyData, Meta, Piece, Script, Statement
@@ -73,7 +73,9 @@ def run_sql(
     except psycopg.Error as error:
         raise LoadFailed(destination=server.location, reason=server.reason(error)) from error
     except ValueError as error:
-        raise LoadFailed(destination=server.location, reason=f"the dump is not whole: {error}") from error
+        raise LoadFailed(
+            destination=server.location, reason=Phrase("the dump is not whole: {reason}", {"reason": str(error)})
+        ) from error
     finally:
         connection.close()
 
@@ -182,7 +184,7 @@ def _restore(
                 secrets=access.secrets,
             )
         except OSError as error:
-            reason = f"{tool.path} cannot be run: {error.strerror}"
+            reason = Phrase("{path} cannot be run: {reason}", {"path": tool.path, "reason": error.strerror})
             raise LoadFailed(destination=server.location, reason=reason) from error
         with program:
             taking = True

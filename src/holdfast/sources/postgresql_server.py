@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from holdfast.errors import DatabaseUnavailable
+from holdfast.errors import DatabaseUnavailable, Phrase
 from holdfast.runtime.programs import secret_file
 from holdfast.sources.server_address import Address, config_invalid, merged, parse_url
 
@@ -49,7 +49,9 @@ def address_of(options: PostgresqlOptions, source: str) -> Address:
     )
     unknown = sorted(set(options.extra) - _PARAMETERS)
     if unknown:
-        raise config_invalid(source, "extra", f"{unknown[0]} is not a connection parameter of libpq")
+        raise config_invalid(
+            source, "extra", Phrase("{unknown} is not a connection parameter of libpq", {"unknown": unknown[0]})
+        )
     try:
         url = None if options.url is None else parse_url(options.url, SCHEMES)
     except ValueError as error:

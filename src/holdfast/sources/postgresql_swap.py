@@ -12,7 +12,7 @@ import contextlib
 import threading
 from collections.abc import Generator
 
-from holdfast.errors import DestinationBusy
+from holdfast.errors import DestinationBusy, Phrase
 from holdfast.sources.postgresql_databases import Databases
 from holdfast.sources.postgresql_server import PostgresqlServer
 
@@ -88,4 +88,4 @@ def undo_sentence(live: str, kept: str) -> str:
         f"ALTER DATABASE {quoted(live)} RENAME TO {quoted(live[:50] + '_undone')}; "
         f"ALTER DATABASE {quoted(kept)} RENAME TO {quoted(live)};"
     )
-    return f"Stop the application, connect to the database postgres with psql and run: {steps}"
+    return Phrase("Stop the application, connect to the database postgres with psql and run: {steps}", {"steps": steps})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from holdfast.errors import DamageError, RestoreMismatch, RestoreRefused
+from holdfast.errors import DamageError, Phrase, RestoreMismatch, RestoreRefused, joined
 from holdfast.model.component import Component, Form
 from holdfast.model.node import NodeType
 from holdfast.protocols import StoredContent
@@ -37,7 +37,10 @@ def checked_chain(chain: Sequence[StoredContent], kind: str, destination: str) -
     """Refuses content that this kind of source cannot load. Raises `RestoreRefused`."""
     base = chain[0].component
     if base.kind != kind:
-        raise RestoreRefused(destination=destination, reason=f"the backup holds a {base.kind} and not a {kind}")
+        raise RestoreRefused(
+            destination=destination,
+            reason=Phrase("the backup holds a {found} and not a {kind}", {"found": base.kind, "kind": kind}),
+        )
     if base.form not in (Form.NATIVE, Form.SQL):
         raise RestoreRefused(destination=destination, reason="changes can only be restored on top of a full backup")
     if any(content.component.form is not Form.CHANGES for content in chain[1:]):
@@ -48,9 +51,17 @@ def compare_rows(expected: Mapping[str, int], found: Mapping[str, int], destinat
     """Raises `RestoreMismatch` unless tables and their rows are the same."""
     wrong = [name for name in sorted({*expected, *found}) if expected.get(name) != found.get(name)]
     if wrong:
-        said = [f"table {name} has {_rows(found, name)} instead of {_rows(expected, name)}" for name in wrong[:_SHOWN]]
-        more = f", and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-        raise RestoreMismatch(destination=destination, reason="; ".join(said) + more)
+        said = [
+            Phrase(
+                "table {name} has {rows} instead of {expected}",
+                {"name": name, "rows": _rows(found, name), "expected": _rows(expected, name)},
+            )
+            for name in wrong[:_SHOWN]
+        ]
+        reason = joined("; ", said)
+        if len(wrong) > _SHOWN:
+            reason = Phrase("{reason}, and {count} more", {"reason": reason, "count": len(wrong) - _SHOWN})
+        raise RestoreMismatch(destination=destination, reason=reason)
 
 
 def compare_described(component: Component, found: Mapping[str, int], destination: str) -> None:
@@ -59,8 +70,8 @@ def compare_described(component: Component, found: Mapping[str, int], destinatio
         compare_rows(component.rows, found, destination)
 
 
-def _rows(counts: Mapping[str, int], name: str) -> str:
-    return f"{counts[name]} rows" if name in counts else "not been there"
+def _rows(counts: Mapping[str, int], name: str) -> Phrase:
+    return Phrase("{count} rows", {"count": counts[name]}) if name in counts else Phrase("not been there", {})
 
 
 def beside(

@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from holdfast.errors import LoadFailed, RestoreMismatch, RestoreRefused, UnknownName
+from holdfast.errors import LoadFailed, Phrase, RestoreMismatch, RestoreRefused, UnknownName
 from holdfast.sources.rows.apply import written_rows
 from holdfast.sources.rows.cells import Row
 from holdfast.sources.rows.order import parents_first
@@ -73,7 +73,7 @@ def bring_over(
     for choice in choices:
         _compare(choice, ours, theirs, sink.location)
         if choice.values and not store.count(ours[choice.table], _condition(store.database, choice)):
-            reason = f"the backup has no such row of table {choice.table}"
+            reason = Phrase("the backup has no such row of table {table}", {"table": choice.table})
             raise RestoreRefused(destination=sink.location, reason=reason)
     wanted = {choice.table for choice in choices}
     touched = [table for table in parents_first(theirs.values()) if table.name in wanted]
@@ -105,7 +105,7 @@ def kept_in(base_dir: Path, stamp: str) -> Path:
 
 def undo_tables(folder: Path) -> str:
     """What a person is told about the way back."""
-    return f"the tables as they were are in {folder}, one JSON file for each"
+    return Phrase("the tables as they were are in {folder}, one JSON file for each", {"folder": folder})
 
 
 def _compare(choice: Choice, ours: Mapping[str, TableInfo], theirs: Mapping[str, TableInfo], destination: str) -> None:
@@ -114,7 +114,10 @@ def _compare(choice: Choice, ours: Mapping[str, TableInfo], theirs: Mapping[str,
             raise UnknownName(what="table", name=choice.table, known=", ".join(sorted(where)))
     columns = ours[choice.table].column_names
     if columns != theirs[choice.table].column_names:
-        raise LoadFailed(destination=destination, reason=f"table {choice.table} has other columns in the backup")
+        raise LoadFailed(
+            destination=destination,
+            reason=Phrase("table {table} has other columns in the backup", {"table": choice.table}),
+        )
     for column, _value in choice.values:
         if column not in columns:
             raise UnknownName(what="column", name=column, known=", ".join(columns))
@@ -142,7 +145,10 @@ def _prove(store: RowStore, sink: RowSink, choices: Sequence[Choice], theirs: Ma
         table = theirs[choice.table]
         expected, found = store.count(table, condition), sink.count(table, condition)
         if expected != found:
-            reason = f"table {choice.table} would have {found} of the chosen rows instead of {expected}"
+            reason = Phrase(
+                "table {table} would have {found} of the chosen rows instead of {expected}",
+                {"table": choice.table, "found": found, "expected": expected},
+            )
             raise RestoreMismatch(destination=sink.location, reason=reason)
 
 
@@ -159,7 +165,10 @@ def _refuse_orphans(sink: RowSink, keys: Sequence[tuple[TableInfo, ForeignKey]],
     for (child, key), lost in zip(keys, before, strict=True):
         now = sink.orphans(child, key)
         if now > lost:
-            reason = f"{now - lost} rows of table {child.name} would refer to rows of {key.parent} that do not exist"
+            reason = Phrase(
+                "{count} rows of table {name} would refer to rows of {parent} that do not exist",
+                {"count": now - lost, "name": child.name, "parent": key.parent},
+            )
             raise RestoreRefused(destination=sink.location, reason=reason)
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from holdfast.errors import DumpStalled, SourceError, ToolMissing, ToolVersionMismatch
+from holdfast.errors import DumpStalled, Phrase, SourceError, ToolMissing, ToolVersionMismatch
 from holdfast.runtime.programs import Patience, find_program, run_program
 
 _VERSION_S = 20.0
@@ -78,7 +78,7 @@ def ask_version(path: str, wanted: Wanted, source: str, server: str, cancelled: 
     try:
         output, ending = run_program([path, "--version"], Patience(_VERSION_S, silent, cancelled), limit_bytes=4096)
     except OSError as error:
-        says = f"that cannot be run ({error.strerror})"
+        says = Phrase("that cannot be run ({reason})", {"reason": error.strerror})
     except DumpStalled:
         says = "that does not answer"
     else:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from holdfast.errors import DumpIncomplete, SourceError
+from holdfast.errors import DumpIncomplete, Phrase, SourceError
 from holdfast.model.event import Listener, Progress
 from holdfast.sources.sqlite_opening import closing, connect, error_code, interruptible, open_snapshot, source_error
 from holdfast.sources.sqlite_options import SqliteOptions
@@ -73,7 +73,12 @@ def _copied(
     expected = int(about["page_count"]) * int(about["page_size"])
     # The copy of an empty file has one page: an empty schema.
     if options.method == "backup" and expected and size_bytes != expected:
-        raise DumpIncomplete(source=source, reason=f"the copy has {size_bytes} of {expected} bytes")
+        raise DumpIncomplete(
+            source=source,
+            reason=Phrase(
+                "the copy has {size_bytes} of {expected} bytes", {"size_bytes": size_bytes, "expected": expected}
+            ),
+        )
     _make_plain(into, size_bytes)
     return Copied(
         path=into,

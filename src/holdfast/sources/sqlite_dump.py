@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from holdfast.errors import DumpIncomplete, SourceDamaged, SourceError
+from holdfast.errors import DumpIncomplete, Phrase, SourceDamaged, SourceError
 from holdfast.model.component import Component, Form, Problem, Role, Shape
 from holdfast.model.event import Warned
 from holdfast.protocols import DumpRequest, Entry
@@ -130,7 +130,11 @@ class SqliteDump:
         for table, rows in written.items():
             if table in counted and counted[table] != rows:
                 raise DumpIncomplete(
-                    source=self._source, reason=f"{rows} of {counted[table]} rows of table {table} were written"
+                    source=self._source,
+                    reason=Phrase(
+                        "{rows} of {counted} rows of table {table} were written",
+                        {"rows": rows, "counted": counted[table], "table": table},
+                    ),
                 )
 
     def _facts(self, counted: Examination) -> dict[str, str]:
@@ -146,7 +150,10 @@ class SqliteDump:
         }
         if counted.broken_keys:
             facts["broken_foreign_keys"] = str(counted.broken_keys)
-            self._warn("broken-foreign-keys", f"{counted.broken_keys} rows name a row that does not exist")
+            self._warn(
+                "broken-foreign-keys",
+                Phrase("{broken_keys} rows name a row that does not exist", {"broken_keys": counted.broken_keys}),
+            )
         if counted.unchecked:
             facts["unchecked"] = ", ".join(counted.unchecked)
         if self._original.st_nlink > 1:
@@ -173,7 +180,12 @@ class SqliteDump:
             raise source_error(error, self._source, self._path, 0) from error
         counted = self._examined().rows
         if tally.keys() != counted.keys():
-            raise DumpIncomplete(source=self._source, reason=f"{len(tally)} of {len(counted)} tables were written")
+            raise DumpIncomplete(
+                source=self._source,
+                reason=Phrase(
+                    "{count} of {expected} tables were written", {"count": len(tally), "expected": len(counted)}
+                ),
+            )
         self._compare(tally, counted)
 
     def _changes(self) -> Iterator[Entry]:

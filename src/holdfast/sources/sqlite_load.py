@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from holdfast.errors import RestoreError, RestoreMismatch, RestoreRefused
+from holdfast.errors import Phrase, RestoreError, RestoreMismatch, RestoreRefused
 from holdfast.model.event import Progress
 from holdfast.protocols import LoadPlan, LoadReport, LoadRequest, StoredContent
 from holdfast.sources.place_rename import rename_new, safety_name, sync_directory
@@ -70,7 +70,10 @@ def load_database(path: Path, chain: Sequence[StoredContent], request: LoadReque
         rows=rows,
         file_count=1,
         content_bytes=staged.size_bytes,
-        checks=("PRAGMA integrity_check: ok", f"rows of all tables counted (tables: {len(rows)})"),
+        checks=(
+            "PRAGMA integrity_check: ok",
+            Phrase("rows of all tables counted (tables: {count})", {"count": len(rows)}),
+        ),
     )
 
 
@@ -90,7 +93,7 @@ def _put(staging: Path, path: Path, request: LoadRequest, *, in_place: bool) -> 
 def _refuse_existing(path: Path) -> None:
     for taken in [path, *side_files(path)]:
         if os.path.lexists(taken):
-            raise RestoreRefused(destination=str(path), reason=f"{taken} exists")
+            raise RestoreRefused(destination=str(path), reason=Phrase("{taken} exists", {"taken": taken}))
 
 
 def _make_folder(folder: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from holdfast.errors import HoldfastError, SourceBusy, SourceDamaged, SourceError, SourceMissing
+from holdfast.errors import HoldfastError, Phrase, SourceBusy, SourceDamaged, SourceError, SourceMissing
 
 WAL = "-wal"
 SIDE_FILES = (WAL, "-shm", "-journal")
@@ -42,7 +42,7 @@ def source_error(error: sqlite3.Error, source: str, path: Path, waited_s: float)
     if is_busy(error):
         return SourceBusy(source=source, seconds=f"{waited_s:g}")
     if error_code(error) == sqlite3.SQLITE_NOTADB:
-        return SourceDamaged(source=source, reason=f"{path} is encrypted or no SQLite database")
+        return SourceDamaged(source=source, reason=Phrase("{path} is encrypted or no SQLite database", {"path": path}))
     if is_damage(error):
         return SourceDamaged(source=source, reason=f"{path}: {error}")
     if error_code(error) == sqlite3.SQLITE_READONLY:

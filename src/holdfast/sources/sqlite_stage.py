@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from holdfast.archive.digest import ContentDigest
-from holdfast.errors import DamageError, LoadFailed, RestoreError, RestoreImpossible, RestoreMismatch
+from holdfast.errors import DamageError, LoadFailed, Phrase, RestoreError, RestoreImpossible, RestoreMismatch
 from holdfast.model.component import Form
 from holdfast.model.node import NodeType
 from holdfast.protocols import ContentReader, Entry, LoadRequest, StoredContent
@@ -163,7 +163,9 @@ def _set_journal_mode(staging: Path, journal_mode: str) -> None:
 def _judged(staging: Path, content: StoredContent, request: LoadRequest, destination: str) -> Examination:
     found = examine(staging, full=True, cancelled=request.cancelled)
     if found.problems:
-        raise LoadFailed(destination=destination, reason=f"the restored copy is damaged: {found.reason}")
+        raise LoadFailed(
+            destination=destination, reason=Phrase("the restored copy is damaged: {reason}", {"reason": found.reason})
+        )
     compare_rows(found.rows, content.component.rows, destination)
     return found
 
@@ -172,9 +174,14 @@ def compare_rows(found: dict[str, int], expected: dict[str, int], destination: s
     """Raises `RestoreMismatch` if a table that was backed up is missing or has another number of rows."""
     for table, rows in expected.items():
         if table not in found:
-            raise RestoreMismatch(destination=destination, reason=f"table {table} is missing")
+            raise RestoreMismatch(destination=destination, reason=Phrase("table {table} is missing", {"table": table}))
         if found[table] != rows:
-            raise RestoreMismatch(destination=destination, reason=f"table {table} has {found[table]} of {rows} rows")
+            raise RestoreMismatch(
+                destination=destination,
+                reason=Phrase(
+                    "table {table} has {found} of {rows} rows", {"table": table, "found": found[table], "rows": rows}
+                ),
+            )
 
 
 def _load_error(error: sqlite3.Error, staging: Path, destination: str) -> RestoreError:

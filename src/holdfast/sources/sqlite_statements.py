@@ -6,7 +6,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 
-from holdfast.errors import LoadFailed
+from holdfast.errors import LoadFailed, Phrase
 from holdfast.protocols import ContentReader
 from holdfast.sources.sqlite_opening import error_code, interruptible
 from holdfast.sources.sqlite_text import FIRST_LINE, LAST_LINE
@@ -41,7 +41,10 @@ def load_text(
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
         if isinstance(error, sqlite3.Error) and error_code(error) == sqlite3.SQLITE_FULL:
             raise
-        raise LoadFailed(destination=destination, reason=f"statement {text.count}: {error}") from error
+        raise LoadFailed(
+            destination=destination,
+            reason=Phrase("statement {count}: {reason}", {"count": text.count, "reason": str(error)}),
+        ) from error
     finally:
         database.set_authorizer(None)
     if database.in_transaction:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from holdfast.errors import DestinationBusy, RestoreError
+from holdfast.errors import DestinationBusy, Phrase, RestoreError
 from holdfast.sources.place_rename import rename_new, safety_name, shell_word, sync_directory, sync_file
 from holdfast.sources.sqlite_opening import closing, connect, is_busy, is_damage, patiently
 from holdfast.sources.sqlite_place import side_files, users_of
@@ -54,7 +54,7 @@ def refuse_users(path: Path) -> None:
     """Raises `DestinationBusy` if a program has the database open, as far as this user may know."""
     users = users_of(path)
     if users:
-        raise DestinationBusy(destination=str(path), reason=f"{users} has it open")
+        raise DestinationBusy(destination=str(path), reason=Phrase("{users} has it open", {"users": users}))
 
 
 def _replace_old(staging: Path, path: Path, stamp: str, keep: bool, cancelled: Callable[[], None]) -> list[Path]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from holdfast.errors import RestoreError, RestoreRefused, SourceError
+from holdfast.errors import Phrase, RestoreError, RestoreRefused, SourceError
 from holdfast.protocols import LoadPlan, LoadReport, LoadRequest, StoredContent
 from holdfast.sources.place_rename import rename_new, safety_name, sync_directory, sync_file
 from holdfast.sources.rows.sqlite_sink import SqliteSink
@@ -58,7 +58,7 @@ def load_tables(
     return LoadReport(
         destination=str(path),
         safety_copies=(str(copy),) if copy else (),
-        undo=f"the whole database as it was before is {copy}" if copy else "",
+        undo=Phrase("the whole database as it was before is {copy}", {"copy": copy}) if copy else "",
         rows=rows,
         checks=("rows of the restored tables counted", "foreign keys checked"),
     )
@@ -77,7 +77,7 @@ def _keep(path: Path, request: LoadRequest, source: str, options: SqliteOptions)
         rename_new(temporary, copy)
         sync_directory(copy.parent)
     except SourceError as error:
-        raise RestoreError(path=str(path), reason=str(error)) from error
+        raise RestoreError(path=str(path), reason=error.phrase) from error
     except OSError as error:
         raise RestoreError(path=str(copy), reason=error.strerror or str(error)) from error
     finally:

@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from holdfast.errors import RestoreRefused
+from holdfast.errors import Phrase, RestoreRefused
 from holdfast.model.component import Role
 from holdfast.protocols import DumpRequest, LoadPlan, LoadReport, LoadRequest, StoredContent
 from holdfast.sources.rows.choice import chosen_rows, chosen_tables
@@ -69,7 +69,9 @@ class Tables:
             known = {table.name: table for table in sink.tables()}
             for name in wanted:
                 if name not in known:
-                    raise RestoreRefused(destination=sink.location, reason=f"it has no table {name}")
+                    raise RestoreRefused(
+                        destination=sink.location, reason=Phrase("it has no table {name}", {"name": name})
+                    )
             held = {name: sink.count(known[name]) for name in wanted}
             some = {name: "some of " if rows.conditions else "" for name, rows in wanted.items()}
             copies = (str(self._safety_dir(sink.directory, request.stamp)),) if request.safety_copy else ()

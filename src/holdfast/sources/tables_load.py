@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
-from holdfast.errors import DamageError, RestoreMismatch, RestoreRefused
+from holdfast.errors import DamageError, Phrase, RestoreMismatch, RestoreRefused
 from holdfast.model.event import Progress
 from holdfast.protocols import LoadReport, LoadRequest, StoredContent
 from holdfast.sources.rows.cells import Row, encode_row
@@ -105,10 +105,15 @@ class TablesLoad:
             table = self._fitting(document)
             replaces = self._options.mode == "replace" and not rows.conditions and not document.head.condition
             if not replaces and not table.primary_key:
-                raise self._refused(f"table {name} has no primary key to tell its rows apart by; restore it as a whole")
+                raise self._refused(
+                    Phrase(
+                        "table {name} has no primary key to tell its rows apart by; restore it as a whole",
+                        {"name": name},
+                    )
+                )
             part = _Part(document, table, rows, replaces=replaces)
             if rows.conditions and next(part.rows(), None) is None:
-                raise self._refused(f"the backup has no such row of table {name}")
+                raise self._refused(Phrase("the backup has no such row of table {name}", {"name": name}))
             parts[name] = part
         return [parts[table.name] for table in parents_first(part.table for part in parts.values())]
 
@@ -117,13 +122,15 @@ class TablesLoad:
         if head.format != TABLE_FORMAT:
             raise DamageError(object=head.table, reason="it is not the file of a table")
         if head.database != self._sink.database:
-            raise self._refused(f"the backup is of a {head.database} database")
+            raise self._refused(Phrase("the backup is of a {database} database", {"database": head.database}))
         table = self._tables.get(head.table)
         if table is None:
-            raise self._refused(f"it has no table {head.table}")
+            raise self._refused(Phrase("it has no table {table}", {"table": head.table}))
         lost = [name for name in head.column_names if name not in table.column_names]
         if lost:
-            raise self._refused(f"table {head.table} has no column {lost[0]} any more")
+            raise self._refused(
+                Phrase("table {table} has no column {column} any more", {"table": head.table, "column": lost[0]})
+            )
         return table
 
     def _related(self, parts: Sequence[_Part]) -> dict[str, list[Spooled]]:
@@ -153,11 +160,13 @@ class TablesLoad:
     def _add_missing(self, table: TableInfo, documents: Sequence[Spooled]) -> None:
         """Adds related rows whose keys are not there; those that are there stay as they are."""
         if not table.primary_key:
-            raise self._refused(f"related table {table.name} has no primary key to tell its rows apart by")
+            raise self._refused(
+                Phrase("related table {name} has no primary key to tell its rows apart by", {"name": table.name})
+            )
         for document in documents:
             names = document.head.related[table.name]
             if not set(names) <= set(table.column_names):
-                raise self._refused(f"related table {table.name} has other columns now")
+                raise self._refused(Phrase("related table {name} has other columns now", {"name": table.name}))
             positions = [names.index(column) for column in table.primary_key]
             theirs = [table.column_names.index(column) for column in table.primary_key]
             written = [at for at, name in enumerate(names) if name in table.written_names]
@@ -189,9 +198,12 @@ class TablesLoad:
                     digest.add(encode_row(part.columns, tuple(row[at] for at in positions)))
             expected = wanted.count, wanted.hexdigest()
         if (digest.count, digest.hexdigest()) != expected:
-            reason = f"table {part.table.name} would have {digest.count} rows of the backup, not {expected[0]}"
+            reason = Phrase(
+                "table {name} would have {count} rows of the backup, not {expected}",
+                {"name": part.table.name, "count": digest.count, "expected": expected[0]},
+            )
             if digest.count == expected[0]:
-                reason = f"rows of table {part.table.name} would differ from those of the backup"
+                reason = Phrase("rows of table {name} would differ from those of the backup", {"name": part.table.name})
             raise RestoreMismatch(destination=self._sink.location, reason=reason)
         return digest.count
 
@@ -199,22 +211,28 @@ class TablesLoad:
         for (child, key), lost in zip(keys, before, strict=True):
             now = self._sink.orphans(child, key)
             if now > lost:
-                reason = (
-                    f"{now - lost} rows of table {child.name} would refer to rows of {key.parent} that are not there"
+                reason = Phrase(
+                    "{count} rows of table {name} would refer to rows of {parent} that are not there",
+                    {"count": now - lost, "name": child.name, "parent": key.parent},
                 )
                 raise self._refused(reason)
 
     def _report(self, counts: Mapping[str, int], copies: tuple[str, ...]) -> LoadReport:
         undo = ""
         if self._folder is not None:
-            undo = f"the rows as they were are in {self._folder}, one JSON file for each table"
+            undo = Phrase(
+                "the rows as they were are in {folder}, one JSON file for each table", {"folder": self._folder}
+            )
         return LoadReport(
             destination=self._sink.location,
             safety_copies=copies,
             undo=undo,
             rows=dict(counts),
             file_count=len(counts),
-            checks=tuple(f"{name}: {rows} rows read back and compared" for name, rows in counts.items()),
+            checks=tuple(
+                Phrase("{name}: {rows} rows read back and compared", {"name": name, "rows": rows})
+                for name, rows in counts.items()
+            ),
         )
 
     def _checked(self, rows: Iterator[Row]) -> Iterator[Row]:

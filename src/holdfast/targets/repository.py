@@ -248,5 +248,5 @@ def _verify(reader: Reader, backup: StoredBackup, snapshot: Snapshot, listener: 
         if load_manifest(reader, root) != backup.manifest:
             return [Problem(code="manifest-differs", subject="manifest.json", detail="it is not the one that is known")]
     except (DamageError, ObjectNotFound, ShortRead) as error:
-        return [Problem(code="snapshot-damaged", subject=f"snapshot {name}", detail=str(error))]
+        return [Problem(code="snapshot-damaged", subject=f"snapshot {name}", detail=error.phrase)]
     return Verification(reader, backup, listener).run(stored.tree, root)

@@ -93,7 +93,7 @@ class NeededPacks:
         except (DamageError, ObjectNotFound, ShortRead):
             # One is damaged everywhere; each of the rest is then tried by itself.
             for blob, error in self._one_by_one([blob for blob in blobs if blob.id not in done]):
-                self._on_damage("file-damaged", wanted[blob.id], str(error))
+                self._on_damage("file-damaged", wanted[blob.id], error.phrase)
 
     def _one_by_one(self, blobs: Sequence[PackedBlob]) -> Iterator[tuple[PackedBlob, HoldfastError]]:
         for blob in blobs:
@@ -114,7 +114,7 @@ class NeededPacks:
         try:
             header = read_header(repository, pack_id, repository.backend.size(handle))
         except (DamageError, ObjectNotFound, ShortRead) as error:
-            self._on_damage("pack-damaged", str(handle), str(error))
+            self._on_damage("pack-damaged", str(handle), error.phrase)
             return
         listed = self._reader.index.pack(pack_id)
         if listed is None or set(header.blobs) != set(listed.blobs):

@@ -62,7 +62,7 @@ class Verification:
             try:
                 self._component(component, folder)
             except (DamageError, ObjectNotFound, ShortRead) as error:
-                self._note("tree-damaged", name, str(error))
+                self._note("tree-damaged", name, error.phrase)
         self._packs.read()
         self._packs.read_headers()
         return self._problems
@@ -142,7 +142,7 @@ class Verification:
                 content.update(block)
                 self._progressed(len(block))
         except (DamageError, ObjectNotFound, ShortRead) as error:
-            self._note("file-damaged", shown, str(error))
+            self._note("file-damaged", shown, error.phrase)
             return None
         finally:
             reader.close()

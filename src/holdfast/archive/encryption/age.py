@@ -12,7 +12,7 @@ from holdfast.archive.encryption.conduit import Conduit, ConduitClosed
 from holdfast.archive.encryption.keys import Keys
 from holdfast.archive.origin import Origin
 from holdfast.archive.sink import Sink
-from holdfast.errors import HoldfastError, TargetToolMissing, UsageError
+from holdfast.errors import HoldfastError, Phrase, TargetToolMissing, UsageError
 from holdfast.model.buffer import Buffer
 from holdfast.protocols.content import ContentReader
 from holdfast.runtime.secret import Secret
@@ -211,7 +211,11 @@ def _recipients(texts: tuple[str, ...], target: str) -> list[Any]:
         try:
             found.append(kind.Recipient.from_str(text.strip()))
         except library.RecipientError as error:
-            raise UsageError(detail=f"target {target}: {text!r} is no public key of age or SSH") from error
+            raise UsageError(
+                detail=Phrase(
+                    "target {target}: {text} is no public key of age or SSH", {"target": target, "text": repr(text)}
+                )
+            ) from error
     return found
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from holdfast.archive.encryption.conduit import Conduit, ConduitClosed
 from holdfast.archive.origin import Origin
 from holdfast.archive.sink import Sink
-from holdfast.errors import ArchiveNotWritten, HoldfastError, TargetToolMissing
+from holdfast.errors import ArchiveNotWritten, HoldfastError, Phrase, TargetToolMissing
 from holdfast.model.buffer import Buffer
 from holdfast.protocols.content import ContentReader
 from holdfast.runtime.secret import Secret
@@ -234,7 +234,7 @@ class GpgReader:
         elif any(sign in said for sign in _WRONG):
             self._conduit.end(self._origin.undecipherable("the passphrase is another one"))
         else:
-            self._conduit.end(self._origin.damaged(f"gpg says: {_reason(said)}"))
+            self._conduit.end(self._origin.damaged(Phrase("gpg says: {reason}", {"reason": _reason(said)})))
 
 
 def _reason(said: bytes) -> str:

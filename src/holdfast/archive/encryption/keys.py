@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from holdfast.errors import UsageError
+from holdfast.errors import Phrase, UsageError
 from holdfast.runtime.secret import Secret
 
 SUFFIXES = {"age": ".age", "gpg": ".gpg", "openssl": ".enc"}
@@ -36,11 +36,24 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True):
         if not self.encryption:
             return
         if self.encryption == "gpg" and self.recipients:
-            raise UsageError(detail=f"target {target}: recipients are for age; gpg takes a passphrase here")
+            raise UsageError(
+                detail=Phrase(
+                    "target {target}: recipients are for age; gpg takes a passphrase here", {"target": target}
+                )
+            )
         if self.passphrase and self.recipients:
-            raise UsageError(detail=f"target {target}: age takes either a passphrase or recipients, not both")
+            raise UsageError(
+                detail=Phrase(
+                    "target {target}: age takes either a passphrase or recipients, not both", {"target": target}
+                )
+            )
         if not self.passphrase and not self.recipients:
-            raise UsageError(detail=f"target {target}: encryption {self.encryption} needs a passphrase or recipients")
+            raise UsageError(
+                detail=Phrase(
+                    "target {target}: encryption {encryption} needs a passphrase or recipients",
+                    {"target": target, "encryption": self.encryption},
+                )
+            )
 
     @property
     def opens_what_it_writes(self) -> bool:

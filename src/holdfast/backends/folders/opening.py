@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 from holdfast.backends import urls
 from holdfast.backends.options import BackendOptions
-from holdfast.errors import UsageError
+from holdfast.errors import Phrase, UsageError
 from holdfast.protocols.folder import Folder
 
 FOLDERS = MappingProxyType(
@@ -57,7 +57,10 @@ def _load(scheme: str, url: str) -> FolderClass:
             known = ", ".join(sorted(FOLDERS))
             shown = urls.without_secrets(url)
             raise UsageError(
-                detail=f"{shown} names no known kind of storage ({known}); for a folder, write local:{shown}"
+                detail=Phrase(
+                    "{shown} names no known kind of storage ({known}); for a folder, write local:{shown}",
+                    {"shown": shown, "known": known},
+                )
             )
         return cast(FolderClass, found.load())
     module, _, name = target.partition(":")
@@ -66,4 +69,6 @@ def _load(scheme: str, url: str) -> FolderClass:
     except ModuleNotFoundError as error:
         if error.name != "asyncssh":
             raise
-        raise UsageError(detail=f"storage of kind {scheme} needs: pip install holdfast[sftp]") from error
+        raise UsageError(
+            detail=Phrase("storage of kind {scheme} needs: pip install holdfast[sftp]", {"scheme": scheme})
+        ) from error

@@ -213,7 +213,7 @@ class RetryBackend(PassingBackend):
         delay_s = series.pause_after(error) if error.transient else None
         if delay_s is None:
             raise error
-        self._listener(Warned(code="retrying", subject=str(error.context.get("object", "")), detail=str(error)))
+        self._listener(Warned(code="retrying", subject=str(error.context.get("object", "")), detail=error.phrase))
         self._wait(delay_s)
 
     def _raise_if_cancelled(self) -> None:

@@ -8,7 +8,7 @@ from typing import Self
 
 import msgspec
 
-from holdfast.errors import FormatError, HoldfastError
+from holdfast.errors import FormatError, HoldfastError, Phrase
 from holdfast.format.index import decode_index
 from holdfast.format.seal import OVERHEAD
 from holdfast.model.blob import BlobType
@@ -106,7 +106,9 @@ class IndexContent:
             size, header = facts(pack)
         except FormatError as error:
             self._findings.pack_error(
-                "index-impossible", pack.id, f"index/{name.hex()} lists it wrongly: {reason_of(error)}"
+                "index-impossible",
+                pack.id,
+                Phrase("index/{name} lists it wrongly: {reason}", {"name": name.hex(), "reason": reason_of(error)}),
             )
             entry = IndexedPack(0, b"")
         else:
@@ -123,7 +125,9 @@ class IndexContent:
             self._findings.hint("pack-listed-twice", f"data/{pack_id.hex()}", "several index files list it")
         else:
             self._findings.pack_error(
-                "index-split", pack_id, f"index/{name.hex()} lists other blobs in it than another index file"
+                "index-split",
+                pack_id,
+                Phrase("index/{name} lists other blobs in it than another index file", {"name": name.hex()}),
             )
 
     def _note_lengths(self, pack: Pack) -> None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
-from holdfast.errors import DamageError, FormatError
+from holdfast.errors import DamageError, FormatError, Phrase
 from holdfast.format import pack as pack_format
 from holdfast.format import zstd
 from holdfast.format.seal import OVERHEAD, Sealer
@@ -91,7 +91,7 @@ def verify_pack(job: PackJob, sealer: Sealer) -> PackOutcome:
                 return _verify(job, MemorySource(source.view(0, source.size)), sealer)
             return _verify(job, source, sealer)
     except OSError as error:
-        return PackOutcome(b"", 0, 0, [f"it cannot be read: {error.strerror or error}"], [])
+        return PackOutcome(b"", 0, 0, [Phrase("it cannot be read: {reason}", {"reason": error.strerror or error})], [])
 
 
 def _verify(job: PackJob, source: PackSource, sealer: Sealer) -> PackOutcome:
@@ -99,7 +99,7 @@ def _verify(job: PackJob, source: PackSource, sealer: Sealer) -> PackOutcome:
     if job.part == 0:
         actual = source.digest()
         if actual != job.name:
-            problems.append(f"its content hashes to {actual.hex()}")
+            problems.append(Phrase("its content hashes to {actual}", {"actual": actual.hex()}))
     header, entries = b"", list[_Entry]()
     try:
         header = bytes(_open_header(source, sealer))
@@ -108,7 +108,7 @@ def _verify(job: PackJob, source: PackSource, sealer: Sealer) -> PackOutcome:
         if last[2] + last[3] != source.size - len(header) - OVERHEAD - pack_format.HEADER_LENGTH_BYTES:
             raise FormatError(object="pack", reason="its blobs do not fill it")
     except DamageError as error:
-        problems.append(f"its header is damaged: {reason_of(error)}")
+        problems.append(Phrase("its header is damaged: {reason}", {"reason": reason_of(error)}))
         header, entries = b"", []
     if job.record is not None:
         entries = list(_RECORD.iter_unpack(job.record))
@@ -177,7 +177,7 @@ def _verify_blobs(source: PackSource, entries: list[_Entry], sealer: Sealer, pro
             if len(broken) <= _DETAILS_MAX:
                 _note(problems, (kind, blob_id, offset, stored, raw_length), reason)
     if len(broken) > _DETAILS_MAX:
-        problems.append(f"{len(broken)} blobs are damaged in all")
+        problems.append(Phrase("{count} blobs are damaged in all", {"count": len(broken)}))
     return broken
 
 
@@ -200,9 +200,12 @@ def _windows(entries: list[_Entry], size: int) -> Iterator[tuple[int, int, list[
 
 def _note(problems: list[str], entry: _Entry, reason: str) -> None:
     kind = "tree" if entry[0] else "data"
-    problems.append(f"{kind} blob {entry[1].hex()} is damaged: {reason}")
+    problems.append(
+        Phrase("{kind} blob {entry} is damaged: {reason}", {"kind": kind, "entry": entry[1].hex(), "reason": reason})
+    )
 
 
 def reason_of(error: DamageError) -> str:
     """What is wrong, without the name of the object, which the caller knows better."""
-    return str(error.context.get("reason") or error.code)
+    reason = error.context.get("reason")
+    return reason if isinstance(reason, str) and reason else error.code

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 
-from holdfast.errors import BlobNotFound, HoldfastError
+from holdfast.errors import BlobNotFound, HoldfastError, Phrase
 from holdfast.format.tree import decode_tree
 from holdfast.model.blob import BlobType
 from holdfast.model.buffer import Buffer
@@ -161,5 +161,8 @@ class Structure:
         """COMPAT(restic): restic does not compare these; a wrong size is restored as a hole or a cut."""
         plaintext = self._reader.load_blob(BlobType.TREE, tree_id)
         files = [node for node in decode_tree(plaintext, strict=False) if node.type == "file"]
-        detail = f"file {files[number].name!r} is said to have {size} bytes, and its content has {total}"
+        detail = Phrase(
+            "file {name} is said to have {size} bytes, and its content has {total}",
+            {"name": repr(files[number].name), "size": size, "total": total},
+        )
         self._findings.error("file-size", f"tree {tree_id.hex()}", detail)

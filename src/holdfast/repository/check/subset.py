@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from holdfast.errors import UsageError
+from holdfast.errors import Phrase, UsageError
 from holdfast.protocols import StoredObject
 
 _SLICE = re.compile(r"(\d{1,3})/(\d{1,3})\Z", re.ASCII)
@@ -62,4 +62,4 @@ def parse(text: str) -> Subset:
         size_bytes = int(found[1]) << _UNITS[found[2].lower()]
         if size_bytes:
             return Subset(size_bytes=size_bytes)
-    raise UsageError(detail=f"{text} is not a part of the data: write 1/5, 2.5% or 500M")
+    raise UsageError(detail=Phrase("{text} is not a part of the data: write 1/5, 2.5% or 500M", {"text": text}))

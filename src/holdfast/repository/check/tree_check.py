@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from holdfast.errors import DamageError, FormatError
+from holdfast.errors import DamageError, FormatError, Phrase
 from holdfast.format.document import decode, parse_id
 from holdfast.format.node import RawNode, from_raw, known_type
 from holdfast.format.tree import NODES_MAX, decode_raw
@@ -104,7 +104,9 @@ def inspect(plaintext: Buffer, what: object = "tree") -> InspectedTree:
                 contents += content
             elif node.type == "dir":
                 if not node.subtree:
-                    raise FormatError(object=what, reason=f"directory {node.name[:300]!r} has no subtree")
+                    raise FormatError(
+                        object=what, reason=Phrase("directory {name} has no subtree", {"name": repr(node.name[:300])})
+                    )
                 subtrees.append(node.subtree)
     return InspectedTree(_ids(subtrees, what), sizes, counts, _ids(contents, what))
 
@@ -131,7 +133,7 @@ def _validate(nodes: Sequence[RawNode], previous: bytes, what: object) -> bytes:
     for raw in nodes:
         name = from_raw(raw, what).name
         if name <= previous:
-            raise FormatError(object=what, reason=f"node {name[:300]!r} is out of order")
+            raise FormatError(object=what, reason=Phrase("node {name} is out of order", {"name": repr(name[:300])}))
         previous = name
     return previous
 

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import msgspec
 
-from holdfast.errors import FormatError, SealVerificationFailed
+from holdfast.errors import FormatError, Phrase, SealVerificationFailed
 from holdfast.model.buffer import Buffer
 from holdfast.model.ids import BlobId
 from holdfast.repository.backup.small_files import SMALL_BYTES, pieces_of
@@ -115,13 +115,21 @@ class FileSaver:
         name = self._path.rpartition(b"/")[2]
         if size_bytes != self._size:
             self.drop()
-            raise FormatError(object=f"file {name!r}", reason=f"{self._size} of {size_bytes} bytes were written")
+            raise FormatError(
+                object=f"file {name!r}",
+                reason=Phrase(
+                    "{size} of {size_bytes} bytes were written", {"size": self._size, "size_bytes": size_bytes}
+                ),
+            )
         if self._feed is not None and self._saving is not None:
             self._feed.end()
             saving, self._feed, self._saving = self._saving, None, None
             ids, size = saving.result()
             if size != size_bytes:
-                raise FormatError(object=f"file {name!r}", reason=f"{size} of {size_bytes} bytes were stored")
+                raise FormatError(
+                    object=f"file {name!r}",
+                    reason=Phrase("{size} of {size_bytes} bytes were stored", {"size": size, "size_bytes": size_bytes}),
+                )
             return SavedContent(ids, size, sha256, name)
         pieces = pieces_of(b"".join(self._blocks), self._path)
         self._blocks = []

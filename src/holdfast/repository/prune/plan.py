@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from holdfast.errors import PruneRefused
+from holdfast.errors import Phrase, PruneRefused
 from holdfast.model.blob import BlobType
 from holdfast.model.ids import PackId, short
 from holdfast.model.pack import Pack
@@ -111,7 +111,10 @@ def _sort_packs(
             continue
         if use.used_blobs and use.size_bytes != size:
             raise PruneRefused(
-                reason=f"pack {short(pack_id)} is {size} bytes large and should be {use.size_bytes} by the index"
+                reason=Phrase(
+                    "pack {pack_id} is {size} bytes large and should be {size_bytes} by the index",
+                    {"pack_id": short(pack_id), "size": size, "size_bytes": use.size_bytes},
+                )
             )
         if use.uncompressed:
             stats.uncompressed_bytes += use.size_bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 
-from holdfast.errors import PruneRefused, SealVerificationFailed
+from holdfast.errors import Phrase, PruneRefused, SealVerificationFailed
 from holdfast.format import zstd
 from holdfast.format.seal import OVERHEAD
 from holdfast.model.blob import BlobType, PackedBlob
@@ -67,7 +67,7 @@ class Repacker:
     def _repack(self, pack_id: PackId) -> None:
         pack = self._index.pack(pack_id)
         if pack is None:
-            raise PruneRefused(reason=f"pack {short(pack_id)} is in no index any more")
+            raise PruneRefused(reason=Phrase("pack {pack_id} is in no index any more", {"pack_id": short(pack_id)}))
         for blob in fetch(self._repository, self._index, pack_id, self._take(pack), self._cancel):
             sealed, raw_length = self._as_wanted(blob)
             self._writer.add(blob.type, blob.id, sealed, raw_length)

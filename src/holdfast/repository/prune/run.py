@@ -116,7 +116,7 @@ def prepare(
         roots = _roots(repository, ignoring)
         used = mark_references(Reader(repository, index), roots, listener=listener, cancel=cancel)
     except (DamageError, ObjectNotFound) as error:
-        raise PruneRefused(reason=str(error)) from error
+        raise PruneRefused(reason=error.phrase) from error
     sizes = {PackId(bytes.fromhex(entry.name)): entry.size_bytes for entry in repository.backend.list(FileKind.PACK)}
     return make_plan(_ListedPacks(index), (used.data, used.trees), sizes, options, version=repository.config.version)
 

@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable
 
 import msgspec
 
-from holdfast.errors import PruneRefused
+from holdfast.errors import Phrase, PruneRefused
 from holdfast.format.pack import ENTRY_COMPRESSED_BYTES, ENTRY_RAW_BYTES, HEADER_LENGTH_BYTES
 from holdfast.format.seal import OVERHEAD
 from holdfast.model.blob import BlobType, PackedBlob
@@ -101,8 +101,10 @@ def weigh(packs: Iterable[Pack], present: Container[PackId], used: Ids, stats: P
 def _what_is_missing(missing: Iterable[Pack], unseen: Ids) -> str:
     needed = [pack.id for pack in missing if any(blob.id in unseen[blob.type] for blob in pack.blobs)]
     if needed:
-        return f"{len(needed)} packs in use are missing, {short(needed[0])} among them"
-    return f"{len(unseen[0]) + len(unseen[1])} blobs in use are in no index"
+        return Phrase(
+            "{count} packs in use are missing, {needed} among them", {"count": len(needed), "needed": short(needed[0])}
+        )
+    return Phrase("{count} blobs in use are in no index", {"count": len(unseen[0]) + len(unseen[1])})
 
 
 def _weigh_pack(pack: Pack, used: Ids, unseen: tuple[set[bytes], set[bytes]], copies: _Copies) -> PackUse:

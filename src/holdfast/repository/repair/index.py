@@ -128,7 +128,7 @@ class _Repair:
             self.cancel.raise_if_cancelled()
             if isinstance(packs, DamageError):
                 self.damaged.append(IndexId(name))
-                self.listener(Warned(code=packs.code, subject=f"index/{name.hex()}", detail=str(packs)))
+                self.listener(Warned(code=packs.code, subject=f"index/{name.hex()}", detail=packs.phrase))
             elif isinstance(packs, HoldfastError):
                 raise packs
             else:
@@ -154,7 +154,7 @@ class _Repair:
             self.listener(Progress(phase="pack-headers", items_done=done, items_total=len(names)))
             if isinstance(pack, DamageError | ShortRead | ObjectNotFound):
                 self.unreadable.append(PackId(name))
-                self.listener(Warned(code=pack.code, subject=f"data/{name.hex()}", detail=str(pack)))
+                self.listener(Warned(code=pack.code, subject=f"data/{name.hex()}", detail=pack.phrase))
             elif isinstance(pack, HoldfastError):
                 raise pack
             else:

@@ -147,7 +147,7 @@ class _Repair:
             others = self.index.lookup_all(blob.type, blob.id)
             elsewhere = any(other.pack not in damaged for other in others)
             self.lost.append(LostBlob(blob.type, blob.id, pack_id, elsewhere))
-            self.listener(Warned(code="blob-lost", subject=what, detail=str(error)))
+            self.listener(Warned(code="blob-lost", subject=what, detail=error.phrase))
             return
         if writer.claim(blob.type, blob.id, even_if_indexed=True):
             sealed, raw_length = seal_blob(self.repository.sealer(), blob.type, bytes(plaintext), self.compression)

@@ -7,7 +7,7 @@ from hashlib import sha256
 import msgspec
 from msgspec.structs import replace
 
-from holdfast.errors import FormatError, HoldfastError
+from holdfast.errors import FormatError, HoldfastError, Phrase
 from holdfast.format.node import from_raw
 from holdfast.format.tree import decode_raw, encode_nodes
 from holdfast.model.blob import BlobType
@@ -155,7 +155,9 @@ class _Descent:
                 self._note(directory, "entry-lost", error)
                 continue
             if nodes.setdefault(entry.name, entry) is not entry:
-                self._note(directory, "entry-lost", f"a second entry is named {entry.name!r}")
+                self._note(
+                    directory, "entry-lost", Phrase("a second entry is named {name}", {"name": repr(entry.name)})
+                )
         ordered = sorted(nodes)
         if ordered != list(nodes):
             self._note(directory, "order-corrected", "its entries were not in order")
@@ -204,10 +206,19 @@ class _Descent:
         lost = len(node.content or ()) - len(content)
         if lost:
             self._note(
-                directory, "content-lost", f"{lost} of its pieces are gone: {size} of {node.size} bytes are left"
+                directory,
+                "content-lost",
+                Phrase(
+                    "{lost} of its pieces are gone: {size} of {expected} bytes are left",
+                    {"lost": lost, "size": size, "expected": node.size},
+                ),
             )
         elif size != node.size:
-            self._note(directory, "size-corrected", f"it has {size} bytes and not {node.size}")
+            self._note(
+                directory,
+                "size-corrected",
+                Phrase("it has {size} bytes and not {expected}", {"size": size, "expected": node.size}),
+            )
         else:
             return node
         return replace(node, content=tuple(content), size=size)

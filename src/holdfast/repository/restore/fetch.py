@@ -82,7 +82,7 @@ class Fetcher:
         try:
             data = self._backend.load(Handle(FileKind.PACK, name), start, end - start)
         except (ObjectNotFound, ShortRead, DamageError) as error:
-            return JobResult(0, 0, [], [(0, number, str(error)) for number in range(len(blobs))])
+            return JobResult(0, 0, [], [(0, number, error.phrase) for number in range(len(blobs))])
         loaded: list[PackWork] = [(name, None, data, start, blobs)]
         if self._pool is not None:
             return self._pool.submit(restore_packs, self._setup, loaded).result()

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Callable
 
-from holdfast.errors import HoldfastError, RestoreError, RestoreImpossible, TargetError, UnsafePath
+from holdfast.errors import HoldfastError, Phrase, RestoreError, RestoreImpossible, TargetError, UnsafePath
 from holdfast.model.blob import BlobType
 from holdfast.repository.reader import Reader
 from holdfast.repository.restore.batch import Batch, HardLink
@@ -149,7 +149,9 @@ class Finisher:
             if not wrong and not problem:
                 self._report.verified += 1
                 continue
-            reason = problem or f"{len(wrong)} of its parts do not read back as they were written"
+            reason = problem or Phrase(
+                "{count} of its parts do not read back as they were written", {"count": len(wrong)}
+            )
             path = batch.files[number].path()
             self._fail_with(batch, number, RestoreError(path=os.fsdecode(path), reason=reason))
 

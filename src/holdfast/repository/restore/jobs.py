@@ -10,7 +10,7 @@ import os
 import stat
 from hashlib import sha256
 
-from holdfast.errors import DamageError
+from holdfast.errors import DamageError, Phrase
 from holdfast.format.seal import Sealer
 from holdfast.model.buffer import Buffer
 from holdfast.repository.blobs import open_blob
@@ -56,7 +56,7 @@ def _restore_pack(writer: Writer, sealer: Sealer, work: PackWork) -> list[tuple[
     """Handles the blobs of one pack. Returns those that could not be read, with the reason."""
     name, path, data, base, blobs = work
     bad: list[tuple[int, str]] = []
-    what = f"a blob in pack data/{name[:12]}"
+    what = Phrase("a blob in pack data/{name}", {"name": name[:12]})
     deliver = writer.deliver
     for first, last, start, end in spans(blobs):
         try:
@@ -73,7 +73,7 @@ def _restore_pack(writer: Writer, sealer: Sealer, work: PackWork) -> list[tuple[
             try:
                 plaintext = open_blob(sealer, buffer, offset - base_here, length, raw_length, blob_id, what, keep=False)
             except DamageError as error:
-                bad.append((number, str(error)))
+                bad.append((number, error.phrase))
                 continue
             deliver(plaintext, files, parts)
     return bad
@@ -140,7 +140,13 @@ def _compare(
         return number, everything, detail_of(restore_error(_join(directory, name), error))
     finally:
         os.close(fd)
-    return number, wrong, "" if status.st_size == size else f"it has {status.st_size} bytes instead of {size}"
+    return (
+        number,
+        wrong,
+        ""
+        if status.st_size == size
+        else Phrase("it has {st_size} bytes instead of {size}", {"st_size": status.st_size, "size": size}),
+    )
 
 
 def _open_quietly(dir_fd: int, name: bytes) -> int:

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Callable
 
-from holdfast.errors import BlobNotFound, FormatError, HoldfastError
+from holdfast.errors import BlobNotFound, FormatError, HoldfastError, Phrase
 from holdfast.model.blob import BlobLocation, BlobType
 from holdfast.model.ids import BlobId
 from holdfast.repository.index import Index
@@ -85,13 +85,18 @@ class Planner:
                 self._on_problem(file, BlobNotFound(object=f"data blob {blob_id.hex()[:12]}"))
                 return None
             if place.plain_length > MAX_BLOB_BYTES:
-                reason = f"{place.plain_length} bytes are more than a blob may have"
+                reason = Phrase(
+                    "{plain_length} bytes are more than a blob may have", {"plain_length": place.plain_length}
+                )
                 self._on_problem(file, FormatError(object=f"data blob {blob_id.hex()[:12]}", reason=reason))
                 return None
             places.append(place)
             total += place.plain_length
         if total != file.size_bytes:
-            reason = f"its content has {total} bytes, its recorded size is {file.size_bytes}"
+            reason = Phrase(
+                "its content has {total} bytes, its recorded size is {size_bytes}",
+                {"total": total, "size_bytes": file.size_bytes},
+            )
             self._on_problem(file, FormatError(object=f"file {os.fsdecode(file.name)!r}", reason=reason))
         return places
 

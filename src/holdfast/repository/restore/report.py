@@ -116,4 +116,5 @@ class RestoreReport(msgspec.Struct, kw_only=True):
 
 def detail_of(error: HoldfastError) -> str:
     """What an error says besides the path, which a problem names anyway."""
-    return str(error.context.get("reason", error)) if isinstance(error, RestoreError) else str(error)
+    reason = error.context.get("reason")
+    return reason if isinstance(error, RestoreError) and isinstance(reason, str) else error.phrase

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from holdfast.errors import DamageError, FormatError, HoldfastError, PathNotFound
+from holdfast.errors import DamageError, FormatError, HoldfastError, PathNotFound, Phrase
 from holdfast.model.ids import BlobId, short
 from holdfast.model.node import Node, NodeType
 from holdfast.model.snapshot import Snapshot
@@ -101,7 +101,10 @@ def _enter(
         if node.subtree is None:
             raise FormatError(object=f"directory {os.fsdecode(node.name)!r}", reason="it has no subtree")
         if directory.depth > DEPTH_MAX:
-            raise FormatError(object="the snapshot", reason=f"directories are nested deeper than {DEPTH_MAX} levels")
+            raise FormatError(
+                object="the snapshot",
+                reason=Phrase("directories are nested deeper than {depth_max} levels", {"depth_max": DEPTH_MAX}),
+            )
         nodes = reader.load_tree(node.subtree)
     except DamageError as error:
         on_damage(directory.path(), error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from holdfast.errors import DamageError, LoadFailed, RestoreMismatch
+from holdfast.errors import DamageError, LoadFailed, Phrase, RestoreMismatch
 from holdfast.protocols import LoadRequest, StoredContent
 from holdfast.sources.rows.cells import Row, encode_row
 from holdfast.sources.rows.digest import TableDigest
@@ -68,12 +68,19 @@ def _compare_catalogues(sink: RowSink, tables: Mapping[str, TableInfo], changes:
     for name in sorted({*tables, *changes}):
         if name not in tables or name not in changes:
             where = "the backup" if name not in changes else "the destination"
-            raise LoadFailed(destination=sink.location, reason=f"{where} has no table {name}")
+            raise LoadFailed(
+                destination=sink.location, reason=Phrase("{where} has no table {name}", {"where": where, "name": name})
+            )
         head = changes[name].head
         if head.database != sink.database:
-            raise LoadFailed(destination=sink.location, reason=f"the changes are of a {head.database} database")
+            raise LoadFailed(
+                destination=sink.location,
+                reason=Phrase("the changes are of a {database} database", {"database": head.database}),
+            )
         if head.column_names != tables[name].column_names:
-            raise LoadFailed(destination=sink.location, reason=f"table {name} has other columns in the backup")
+            raise LoadFailed(
+                destination=sink.location, reason=Phrase("table {name} has other columns in the backup", {"name": name})
+            )
 
 
 def _touches(change: Spooled) -> bool:
@@ -95,9 +102,12 @@ def _delete(sink: RowSink, table: TableInfo, change: Spooled) -> None:
 def _prove(sink: RowSink, table: TableInfo, change: Spooled, cancelled: Callable[[], None]) -> int:
     found = digest_of(sink, table, cancelled)
     if found.count != change.tail.count:
-        reason = f"table {table.name} would have {found.count} rows instead of {change.tail.count}"
+        reason = Phrase(
+            "table {name} would have {count} rows instead of {expected}",
+            {"name": table.name, "count": found.count, "expected": change.tail.count},
+        )
         raise RestoreMismatch(destination=sink.location, reason=reason)
     if found.hexdigest() != change.tail.digest:
-        reason = f"rows of table {table.name} would differ from those that were backed up"
+        reason = Phrase("rows of table {name} would differ from those that were backed up", {"name": table.name})
         raise RestoreMismatch(destination=sink.location, reason=reason)
     return found.count

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from holdfast.errors import DumpIncomplete
+from holdfast.errors import DumpIncomplete, Phrase
 from holdfast.model.event import Progress
 from holdfast.model.node import Node, NodeType
 from holdfast.protocols import DumpRequest, Entry, LoadRequest, StoredContent
@@ -148,7 +148,10 @@ class _Comparison:
         yield from sections.rows("gone", table.name, () if base is None else base.unseen(table.name))
         counted = self.store.count(table)
         if counted != digest.count:
-            reason = f"table {table.name} has {counted} rows and gave {digest.count}"
+            reason = Phrase(
+                "table {name} has {counted} rows and gave {count}",
+                {"name": table.name, "counted": counted, "count": digest.count},
+            )
             raise DumpIncomplete(source=self._source, reason=reason)
         if writer is not None:
             writer.end(digest.count, digest.hexdigest())

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from holdfast.errors import DamageError
+from holdfast.errors import DamageError, Phrase
 from holdfast.protocols import ContentReader
 from holdfast.sources.rows.digest import TableDigest
 from holdfast.sources.rows.store import Column, TableInfo
@@ -160,9 +160,9 @@ class Document:
         try:
             self.head = msgspec.json.decode(self._line + b"]}", type=Head)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise self._damaged(f"its first line cannot be read ({error})") from error
+            raise self._damaged(Phrase("its first line cannot be read ({reason})", {"reason": str(error)})) from error
         if self.head.format not in (TABLE_FORMAT, CHANGES_FORMAT):
-            raise self._damaged(f"its format {self.head.format!r} is not known")
+            raise self._damaged(Phrase("its format {format} is not known", {"format": repr(self.head.format)}))
         self._found: list[Section] = []
         self._tail: Tail | None = None
 
@@ -185,7 +185,7 @@ class Document:
         try:
             self._tail = msgspec.json.decode(self._skeleton, type=Tail)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise self._damaged(f"its end cannot be read ({error})") from error
+            raise self._damaged(Phrase("its end cannot be read ({reason})", {"reason": str(error)})) from error
         if tuple(self._found) != self._tail.sections:
             raise self._damaged("its rows are not those that were written")
         if self.head.format == TABLE_FORMAT and self._found[0] != Section(

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, cast
 
-from holdfast.errors import DestinationBusy, HoldfastError, LoadFailed, RestoreRefused
+from holdfast.errors import DestinationBusy, HoldfastError, LoadFailed, Phrase, RestoreRefused
 from holdfast.sources.rows import mysql_catalogue, sql
 from holdfast.sources.rows.cells import Row
 from holdfast.sources.rows.mysql_cells import encoded, equal, literal, pieces, weight
@@ -69,11 +69,14 @@ class MysqlSink(MysqlRows):
         """Refuses what a transaction cannot cover, and drops triggers if the database is nobody's yet."""
         for table in tables:
             if not table.transactional and not self._unused:
-                reason = f"the engine of table {table.name} has no transactions"
+                reason = Phrase("the engine of table {name} has no transactions", {"name": table.name})
                 raise RestoreRefused(destination=self.location, reason=reason)
         found = mysql_catalogue.triggers(self._texts, [table.name for table in tables])
         if found and not self._unused:
-            reason = f"table {found[0][1]} has the trigger {found[0][0]}, which would run for every row"
+            reason = Phrase(
+                "table {table} has the trigger {trigger}, which would run for every row",
+                {"table": found[0][1], "trigger": found[0][0]},
+            )
             raise RestoreRefused(destination=self.location, reason=reason)
         for name, _table in found:
             [(_name, mode, statement, *_more)] = self._texts(f"SHOW CREATE TRIGGER {backquoted(name)}")

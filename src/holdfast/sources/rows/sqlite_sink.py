@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from holdfast.errors import DestinationBusy, HoldfastError, LoadFailed, RestoreRefused
+from holdfast.errors import DestinationBusy, HoldfastError, LoadFailed, Phrase, RestoreRefused
 from holdfast.sources.rows import sql, sqlite_catalogue
 from holdfast.sources.rows.cells import Row
 from holdfast.sources.rows.sql import double_quoted, listed
@@ -125,6 +125,6 @@ class SqliteSink(SqliteRows):
     def _failure(self, error: Exception) -> HoldfastError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            reason = f"it stayed locked for {self._busy_timeout_s:g} s"
+            reason = Phrase("it stayed locked for {busy_timeout_s} s", {"busy_timeout_s": f"{self._busy_timeout_s:g}"})
             return DestinationBusy(destination=self.location, reason=reason)
         return LoadFailed(destination=self.location, reason=str(error))

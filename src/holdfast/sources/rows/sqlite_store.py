@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self, cast
 from urllib.parse import quote
 
-from holdfast.errors import DatabaseUnavailable, HoldfastError, SourceBusy, SourceDamaged, SourceMissing
+from holdfast.errors import DatabaseUnavailable, HoldfastError, Phrase, SourceBusy, SourceDamaged, SourceMissing
 from holdfast.sources.rows import sqlite_catalogue
 from holdfast.sources.rows.cells import BINARY, FLOAT, INVALID_TEXT, Cell, Row, float_cell
 from holdfast.sources.rows.sql import double_quoted, listed, select
@@ -110,7 +110,10 @@ class SqliteRows:
 
     def _connected(self, mode: str) -> sqlite3.Connection:
         if sqlite3.sqlite_version_info < _OLDEST:
-            raise DatabaseUnavailable(source=self._source, reason=f"SQLite {sqlite3.sqlite_version} is too old")
+            raise DatabaseUnavailable(
+                source=self._source,
+                reason=Phrase("SQLite {sqlite_version} is too old", {"sqlite_version": sqlite3.sqlite_version}),
+            )
         if not self._path.is_file():
             raise self._missing()
         connection = sqlite3.connect(

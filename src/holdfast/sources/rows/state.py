@@ -18,7 +18,7 @@ from typing import Self
 
 import msgspec
 
-from holdfast.errors import NoBase
+from holdfast.errors import NoBase, Phrase
 from holdfast.sources.rows.cells import Row, encode_key
 from holdfast.sources.rows.digest import HASH_BYTES
 
@@ -131,7 +131,9 @@ class BaseState:
                 self._load(lines, database, schema_sha256, cancelled)
         except (OSError, EOFError, ValueError, msgspec.MsgspecError, sqlite3.Error) as error:
             self.close()
-            raise NoBase(target=source, reason=f"the state of its base cannot be read ({error})") from error
+            raise NoBase(
+                target=source, reason=Phrase("the state of its base cannot be read ({reason})", {"reason": str(error)})
+            ) from error
         except NoBase:
             self.close()
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from holdfast.errors import DumpIncomplete
+from holdfast.errors import DumpIncomplete, Phrase
 from holdfast.sources.rows.cells import encode_row
 from holdfast.sources.rows.digest import TableDigest
 from holdfast.sources.rows.document import TABLE_FORMAT, Sections, head_of
@@ -52,7 +52,10 @@ class TableFile:
         written = sections.last
         counted = store.count(table, self._condition)
         if counted != written.count:
-            reason = f"table {table.name} has {counted} rows and gave {written.count}"
+            reason = Phrase(
+                "table {name} has {counted} rows and gave {count}",
+                {"name": table.name, "counted": counted, "count": written.count},
+            )
             raise DumpIncomplete(source=self._source, reason=reason)
         if related is not None:
             related.gather()

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from holdfast.errors import DamageError
+from holdfast.errors import DamageError, Phrase
 from holdfast.model.component import Component, Form
 from holdfast.model.node import NodeType
 from holdfast.protocols import Entry, StoredContent
@@ -44,9 +44,14 @@ def tree_entries(
         if not found:
             if any(subject_of(link.component, path) in spoiled_in(link.component) for link in chain):
                 continue
-            raise DamageError(object=name, reason=f"{os.fsdecode(path)} existed and is in none of the backups")
+            raise DamageError(
+                object=name, reason=Phrase("{path} existed and is in none of the backups", {"path": os.fsdecode(path)})
+            )
         if found[0].node.type is not kind:
-            raise DamageError(object=name, reason=f"{os.fsdecode(path)} is not the {kind.value} that it was")
+            raise DamageError(
+                object=name,
+                reason=Phrase("{path} is not the {type} that it was", {"path": os.fsdecode(path), "type": kind.value}),
+            )
         yield found[0]
 
 

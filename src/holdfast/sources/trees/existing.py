@@ -10,7 +10,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import msgspec
 
-from holdfast.errors import DamageError
+from holdfast.errors import DamageError, Phrase
 from holdfast.model.node import NodeType
 
 _FIRST = {"holdfast": "existing", "version": 1}
@@ -56,5 +56,7 @@ def read_existing(path: Path, name: str) -> Iterator[tuple[bytes, NodeType]]:
                 count += 1
                 yield unquote_to_bytes(quoted), kind
     except msgspec.MsgspecError as error:
-        raise DamageError(object=name, reason=f"its list of what exists cannot be read: {error}") from error
+        raise DamageError(
+            object=name, reason=Phrase("its list of what exists cannot be read: {reason}", {"reason": str(error)})
+        ) from error
     raise DamageError(object=name, reason="its list of what exists is not whole")

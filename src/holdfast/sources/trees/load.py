@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from holdfast.archive.digest import ContentDigest
-from holdfast.errors import DamageError, RestoreError, RestoreMismatch, RestoreRefused
+from holdfast.errors import DamageError, Phrase, RestoreError, RestoreMismatch, RestoreRefused
 from holdfast.model.component import Form, Problem
 from holdfast.model.event import Progress
 from holdfast.model.node import Node, NodeType
@@ -150,7 +150,8 @@ class TreeLoad:
         if outside and not self._request.paths:
             shown = os.fsdecode(outside[0])
             raise RestoreRefused(
-                destination=self._destination(), reason=f"the backup holds {shown}, which is not one of its paths"
+                destination=self._destination(),
+                reason=Phrase("the backup holds {shown}, which is not one of its paths", {"shown": shown}),
             )
         expected = self._chain[-1].component.content_sha256
         if expected and len(self._chain) == 1 and not self._request.paths:
@@ -174,7 +175,9 @@ class TreeLoad:
         """Compares counts, and looks that everything that was asked for is there."""
         if self._request.paths and not written:
             wanted = ", ".join(os.fsdecode(path) for path in self._request.paths)
-            raise RestoreRefused(destination=self._destination(), reason=f"the backup does not hold {wanted}")
+            raise RestoreRefused(
+                destination=self._destination(), reason=Phrase("the backup does not hold {wanted}", {"wanted": wanted})
+            )
         for stage in stages:
             if not stage.written:
                 path = str(stage.place.path)
@@ -187,7 +190,10 @@ class TreeLoad:
         is_whole = component.form is not Form.CHANGES and not self._request.paths and not component.problems
         if is_whole and component.file_count and count != component.file_count:
             raise RestoreMismatch(
-                destination=self._destination(), reason=f"{count} of {component.file_count} files were there"
+                destination=self._destination(),
+                reason=Phrase(
+                    "{count} of {expected} files were there", {"count": count, "expected": component.file_count}
+                ),
             )
         refuse_conflicts(written)
 
@@ -240,8 +246,15 @@ class TreeLoad:
             if found != (stage.file_count, stage.content_bytes):
                 raise RestoreMismatch(
                     destination=str(stage.place.path),
-                    reason=f"it has {found[0]} files of {found[1]} bytes,"
-                    f" not {stage.file_count} of {stage.content_bytes}",
+                    reason=Phrase(
+                        "it has {files} files of {bytes} bytes, not {file_count} of {content_bytes}",
+                        {
+                            "files": found[0],
+                            "bytes": found[1],
+                            "file_count": stage.file_count,
+                            "content_bytes": stage.content_bytes,
+                        },
+                    ),
                 )
 
     def _note(self, problem: Problem) -> None:

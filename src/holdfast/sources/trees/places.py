@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from holdfast.errors import RestoreRefused, UnsafePath
+from holdfast.errors import Phrase, RestoreRefused, UnsafePath
 from holdfast.sources.trees.tops import Top, is_below
 
 _MOUNTS = "/proc/self/mountinfo"
@@ -66,7 +66,9 @@ def places_in_place(
     chosen = _outermost(paths)
     for path in chosen:
         if not any(is_below(path, top.prefix) or is_below(top.prefix, path) for top in tops):
-            raise RestoreRefused(destination=source, reason=f"{os.fsdecode(path)} is not one of its paths")
+            raise RestoreRefused(
+                destination=source, reason=Phrase("{path} is not one of its paths", {"path": os.fsdecode(path)})
+            )
     found: list[Place] = []
     for top in tops:
         if not chosen or any(is_below(top.prefix, path) for path in chosen):

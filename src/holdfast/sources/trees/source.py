@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
-from holdfast.errors import SourceError, SourceMissing
+from holdfast.errors import Phrase, SourceError, SourceMissing
 from holdfast.model.component import Problem, Role
 from holdfast.protocols import DumpRequest, LoadPlan, LoadReport, LoadRequest, StoredContent
 from holdfast.sources.files_options import Missing
@@ -106,5 +106,7 @@ class TreeSource:
                 raise SourceMissing(source=self.name, path=str(top.path))
             elif self._missing == "warn":
                 code = ACCEPTED if self._accepted else MISSING
-                problems.append(Problem(code=code, subject=top.given, detail=f"{top.path} is not there"))
+                problems.append(
+                    Problem(code=code, subject=top.given, detail=Phrase("{path} is not there", {"path": top.path}))
+                )
         return present, problems

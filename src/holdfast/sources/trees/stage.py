@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 
 from msgspec.structs import replace
 
-from holdfast.errors import RestoreError, RestoreMismatch, UnsafePath
+from holdfast.errors import Phrase, RestoreError, RestoreMismatch, UnsafePath
 from holdfast.model.component import Problem
 from holdfast.model.node import Node, NodeType
 from holdfast.protocols import Entry
@@ -115,7 +115,7 @@ class Stage:
         elif node.type is NodeType.FILE:
             return self._file(directory, name, entry)
         elif node.type in DEVICES or node.type is NodeType.SOCKET:
-            self._note("not-restored", entry.path, f"a {node.type.value} is not made again")
+            self._note("not-restored", entry.path, Phrase("a {kind} is not made again", {"kind": node.type.value}))
         else:
             self._special(directory, name, node)
         return None

@@ -17,7 +17,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import msgspec
 
-from holdfast.errors import NoBase
+from holdfast.errors import NoBase, Phrase
 from holdfast.model.node import Node
 from holdfast.sources.trees.tops import order_of
 
@@ -89,5 +89,7 @@ def read_state(path: Path, name: str) -> Iterator[tuple[bytes, Line]]:
                 former, count = known, count + 1
                 yield known, line
     except (OSError, EOFError, zlib.error, msgspec.MsgspecError) as error:
-        raise NoBase(target=name, reason=f"the state kept with it cannot be read: {error}") from error
+        raise NoBase(
+            target=name, reason=Phrase("the state kept with it cannot be read: {reason}", {"reason": str(error)})
+        ) from error
     raise NoBase(target=name, reason="the state kept with it is not whole")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from holdfast.errors import RestoreRefused
+from holdfast.errors import Phrase, RestoreRefused
 from holdfast.model.component import Problem
 from holdfast.repository.restore.metadata import Rights, apply, metadata_of
 from holdfast.repository.restore.removal import remove_tree
@@ -156,7 +156,10 @@ def clear_leftovers(place: Place, stamp: str, problem: Callable[[Problem], None]
         return
     kept = swapping.with_name(f".holdfast-before-restore-{stamp}-interrupted-{place.key}")
     rename_new(swapping, kept)
-    detail = f"an earlier restore was interrupted here; what it had replaced, or had still to place, is in {kept}"
+    detail = Phrase(
+        "an earlier restore was interrupted here; what it had replaced, or had still to place, is in {kept}",
+        {"kept": kept},
+    )
     problem(Problem(code="interrupted-restore", subject=str(place.path), detail=detail))
 
 
@@ -175,8 +178,11 @@ def refuse_conflicts(stages: list[Stage]) -> None:
             taken.append(str(place.path))
     if taken:
         shown = ", ".join(sorted(taken)[:3])
-        more = f" and {len(taken) - 3} more" if len(taken) > 3 else ""
-        raise RestoreRefused(destination=os.path.dirname(min(taken)), reason=f"{shown}{more} exist already")
+        more = Phrase(" and {count} more", {"count": len(taken) - 3}) if len(taken) > 3 else ""
+        raise RestoreRefused(
+            destination=os.path.dirname(min(taken)),
+            reason=Phrase("{shown}{more} exist already", {"shown": shown, "more": more}),
+        )
 
 
 def drop_empty(place: Place) -> None:
