@@ -7,6 +7,7 @@ delay or fail the run that told of something.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -37,6 +38,7 @@ _OWN_S = 60
 _POLL_S = 5.0
 _HOLD_S = 300.0
 _BATCH = 100
+_REMEMBERED = 500
 _NO_FAILURE = frozenset({"no-channel", "overtaken"})
 
 ALWAYS = frozenset({Occasion.TEST, Occasion.DELIVERY_FAILED})
@@ -83,6 +85,7 @@ class Courier:
         self._fresh: dict[str, Delivery] = {}
         self._lock = threading.Lock()
         self._stepping = threading.Lock()
+        self._told: deque[tuple[Occasion, str, str]] = deque(maxlen=_REMEMBERED)
         self._busy: set[str] = set()
         self._forgotten_at: datetime | None = None
 
@@ -94,9 +97,18 @@ class Courier:
 
     def accept_all(self, notices: Iterable[Notice]) -> int:
         """The same for several at once; who is told that backups work again is not told of the success as well."""
-        given = list(notices)
+        given = [notice for notice in notices if self._is_news(notice)]
         recovered = Occasion.RECOVERED in self._on and any(one.occasion is Occasion.RECOVERED for one in given)
         return sum(self._store(notice, self._wanting(notice.occasion, recovered=recovered)) for notice in given)
+
+    def _is_news(self, notice: Notice) -> bool:
+        """Whether this was not told of the same run before: a run and who watches over it may see the same thing."""
+        key = (notice.occasion, notice.run_id, notice.values.get("target", ""))
+        with self._lock:
+            if notice.run_id and key in self._told:
+                return False
+            self._told.append(key)
+        return True
 
     def _wanting(self, occasion: Occasion, *, recovered: bool) -> list[Channel]:
         doubled = recovered and occasion is Occasion.SUCCESS

@@ -106,6 +106,7 @@ FACTS: dict[str, str] = {
     "source": N_("Source: {value}"),
     "target": N_("Target: {value}"),
     "channel": N_("Channel: {value}"),
+    "first_due_at": N_("Due for the first time: {value}"),
     "due_at": N_("Due: {value}"),
     "last_success_at": N_("Last good backup: {value}"),
     "duration_s": N_("Took: {value}"),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from functools import cache
 
 from holdfast import errors
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, RunLost
 from holdfast.model.notice import Notice, Occasion
 from holdfast.notifiers.phrases import FACTS, NEXT, RUN, WHEN, WORDS, Words
 from holdfast.runtime.quantities import duration_text, size_text
@@ -52,7 +52,8 @@ def ping_text(notice: Notice, language: str) -> tuple[str, str]:
 
 def words_for(notice: Notice) -> Words:
     """The words of an occasion, more exact ones where there are any for what was being done."""
-    kind = notice.values.get("kind") or notice.values.get("operation", "")
+    known = "lost" if notice.code == RunLost.code else notice.values.get("operation", "")
+    kind = notice.values.get("kind") or known
     return WORDS.get((notice.occasion, kind)) or WORDS[notice.occasion, ""]
 
 

@@ -73,6 +73,13 @@ def test_only_wanted_occasions_are_stored() -> None:
     assert post.courier.accept(_notice(Occasion.TEST)) == 1
 
 
+def test_same_thing_of_the_same_run_is_told_once() -> None:
+    post = Post()
+    assert post.courier.accept_all([_notice(), _notice(Occasion.RECOVERED), _notice()]) == 2
+    assert post.courier.accept(_notice(Occasion.RECOVERED)) == 0
+    assert post.courier.accept(Notice(occasion=Occasion.FAILURE, app="shop", at=_notice().at)) == 1
+
+
 def test_hanging_channel_holds_up_nobody() -> None:
     slow, quick = FakeChannel("1:slow"), FakeChannel("2:quick")
     slow.hold = threading.Event()
@@ -81,7 +88,7 @@ def test_hanging_channel_holds_up_nobody() -> None:
     threads = post.courier.step()
     threads[1].join()
     assert len(quick.sent) == 1
-    assert post.courier.accept(_notice()) == 2
+    assert post.courier.accept(_notice(Occasion.SUCCESS)) == 2
     post.courier.step()[0].join()
     assert len(quick.sent) == 2
     assert post.courier.flush(0) is False
