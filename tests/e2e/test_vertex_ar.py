@@ -666,24 +666,15 @@ def test_the_list_for_support(kept: Machine) -> None:
 # --- the application itself ------------------------------------------------------------------------
 
 USE = """
-import asyncio, json, sys
+import json, sys
+from starlette.testclient import TestClient
 from app.main import app
 
-async def get(path):
-    sent = []
-    async def send(message): sent.append(message)
-    async def receive(): return {"type": "http.request"}
-    await app({"type": "http", "method": "GET", "path": path}, receive, send)
-    return sent[0]["status"], sent[1]["body"]
-
-async def use():
-    status, body = await get("/totals")
-    link = sys.argv[1]
-    paths = "/health", f"/portraits/{link}", "/portraits/none", "/storage/../holdfast.toml"
-    answers = [await get(path) for path in paths]
-    print(json.dumps([json.loads(body), [status for status, _ in answers], json.loads(answers[1][1])]))
-
-asyncio.run(use())
+with TestClient(app) as client:
+    totals = client.get("/totals").json()
+    paths = "/health", f"/portraits/{sys.argv[1]}", "/portraits/none", "/storage/%2e%2e/holdfast.toml"
+    answers = [client.get(path) for path in paths]
+    print(json.dumps([totals, [one.status_code for one in answers], answers[1].json()]))
 """
 
 

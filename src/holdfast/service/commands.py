@@ -48,7 +48,7 @@ class CommandRun:
             started_at=now,
             heartbeat_at=now,
             holder=f"{host.hostname()}:{host.process_id()}",
-            actor=f"user:{host.user_id()}",
+            actor=host.local_actor(),
             type=str(document.get("type") or "") if operation == "create" else "",
             request=document,
         )
