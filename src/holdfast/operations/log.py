@@ -22,6 +22,8 @@ INFO = "INFO"
 WARNING = "WARNING"
 ERROR = "ERROR"
 
+_FAILED = "log-failed"
+
 COMPLETED = "Backup completed successfully"
 
 # Names of files and tables may hold anything; a log line must stay one line and must not steer a terminal.
@@ -48,7 +50,7 @@ def write(context: AppContext, level: str, text: str) -> None:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            context.listener(Warned(code="log-failed", subject=str(path), detail=error.strerror or str(error)))
+            context.listener(Warned(code=_FAILED, subject=str(path), detail=error.strerror or str(error)))
 
 
 def write_problems(context: AppContext, problems: Iterable[Problem]) -> None:
@@ -76,14 +78,27 @@ def logged(context: AppContext, what: str) -> Generator[None]:
 
 
 def logging_warnings(context: AppContext) -> AppContext:
-    """The same, with a listener that may be called from any thread and also writes every warning into the logs."""
+    """The same, with a listener that may be called from any thread and also writes every warning into the logs.
+
+    That a log cannot be written is told once for each of them.
+    """
     gate = threading.Lock()
+    unwritable: set[str] = set()
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Warned) and event.code == _FAILED:
+            if event.subject in unwritable:
+                return  # it is the same for every line
+            unwritable.add(event.subject)
+        context.listener(event)
+
+    inner = msgspec.structs.replace(context, listener=tell)
 
     def listen(event: Event) -> None:
         with gate:
-            if isinstance(event, Warned):
-                write(context, WARNING, f"{event.subject}: {event.detail or event.code}")
-            context.listener(event)
+            if isinstance(event, Warned) and event.code != _FAILED:
+                write(inner, WARNING, f"{event.subject}: {event.detail or event.code}")
+            tell(event)
 
     return msgspec.structs.replace(context, listener=listen)
 

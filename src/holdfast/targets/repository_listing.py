@@ -117,7 +117,10 @@ class Listing:
             fresh = [one for one in threads.map(partial(_load, repository), missing) if one is not None]
         known = self._loaded | {one.id: one for one in fresh if one.id is not None}
         self._loaded = {name: known[name] for name in names if name in known}
-        self.problems = [_damaged(name) for name in names if name not in known]
+        unread = [name for name in names if name not in known]
+        # One that somebody removed after it was listed is gone, not damaged.
+        there = set(repository.names(FileKind.SNAPSHOT)) if unread else set()
+        self.problems = [_damaged(name) for name in unread if name in there]
         found = [one for one in self._loaded.values() if tag in one.tags]
         return sorted(found, key=lambda one: (one.time.ns, one.id or b""), reverse=True)
 

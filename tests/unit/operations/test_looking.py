@@ -10,6 +10,7 @@ import pytest
 
 from holdfast.errors import BackendError, BackupDamaged, BackupIdInvalid, BackupNotFound, BackupTooOld, UnknownName
 from holdfast.model.backup import BackupType
+from holdfast.model.event import Warned
 from holdfast.operations import log
 from holdfast.operations.list_backups import list_backups
 from holdfast.operations.reports import plain
@@ -143,6 +144,12 @@ def test_a_log_that_cannot_be_written_is_told_and_stops_nothing(make_app: Callab
     app = make_app(log_paths=(tmp_path / "folder",))
     assert app.create().failure is None
     assert "log-failed" in app.warnings()
+    for _ in range(2):
+        app.events.clear()
+        app.sources["storage"].files.popitem()
+        app.create()
+        told = [event for event in app.events if isinstance(event, Warned) and event.code == "log-failed"]
+        assert len(told) == 1, "once for each run, however many lines there were"
 
 
 def test_the_log_of_a_whole_life_can_be_searched(app: App) -> None:

@@ -15,6 +15,7 @@ from holdfast.errors import (
     BackendUnavailable,
     BackupNotFound,
     ObjectExists,
+    ObjectNotFound,
     RemovalIncomplete,
     RepositoryLocked,
     TargetError,
@@ -157,6 +158,27 @@ def test_manifests_are_read_once(places: Places, target: RepositoryTarget) -> No
     again.remove([listed[0]])
     again.backups()
     assert len(list((places.state / "manifests" / "offsite").iterdir())) == 2
+    again.close()
+
+
+def test_a_snapshot_that_goes_while_it_is_listed_is_not_damaged(places: Places, target: RepositoryTarget) -> None:
+    make_backup(target, [database(b"1")])
+    (going,) = (places.repository / "snapshots").iterdir()
+    second = make_backup(target, [database(b"2")], moment=NOON + timedelta(hours=1))
+    target.close()
+    storages: list[FaultyBackend] = []
+    again = places.target(opener=faulty(storages), cache=False)
+    again.prepare()
+
+    def vanishing(url: str, name: str) -> ObjectNotFound:
+        going.unlink(missing_ok=True)
+        return ObjectNotFound(url=url, object=name)
+
+    fault = Rule(Operation.LOAD, Fault.FAIL, kind=FileKind.SNAPSHOT, name=going.name, error=vanishing)
+    storages[0].rules.append(fault)
+    assert [one.backup_id for one in again.backups()] == [second.backup_id]
+    assert fault.hits
+    assert again.problems == []
     again.close()
 
 
