@@ -37,6 +37,7 @@ COMMANDS = {
     ),
     "status": Lazy("holdfast.cli.status:command", help="Say how fresh the backups of each source are."),
     "doctor": Lazy("holdfast.cli.doctor:command", help="Look for what will make the next backup or restore fail."),
+    "schedule": Lazy("holdfast.cli.schedule:schedule", help="Run backups by themselves; prove that this is enough."),
     "serve": Lazy("holdfast.cli.serve:command", help="Serve the REST interface, run policies when due, tell people."),
     "token": Lazy("holdfast.cli.token:token", help="Say who may talk to the server."),
     "audit": Lazy("holdfast.cli.audit:audit", help="Show who did what, and whether that record is whole."),

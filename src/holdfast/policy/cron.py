@@ -139,3 +139,12 @@ def _number(text: str, field: _Field) -> int | None:
         return field.words.index(text) + (field.low if field.low == 1 else 0)
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
     return number if field.low <= number <= field.high else None
+
+
+def plain_line(text: str) -> str:
+    """A schedule as every cron takes it: five fields of numbers, without words."""
+    parts = {**WORDS, **ALIASES}.get(text, text).lower().split()
+    return " ".join(
+        re.sub("[a-z]+", lambda found, field=field: str(_number(found[0], field)), part)  # type: ignore[misc]
+        for part, field in zip(parts, _FIELDS, strict=True)
+    )

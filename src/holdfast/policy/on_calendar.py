@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from holdfast.errors import Phrase
 from holdfast.policy.schedule import Schedule
@@ -125,7 +124,7 @@ def _after_gaps(missing: set[datetime], schedule: Schedule, timezone: str, now: 
     return tuple(lines)
 
 
-def same_clock(schedule: str, first: ZoneInfo, second: ZoneInfo, now: datetime) -> bool:
+def same_clock(schedule: str, first: tzinfo, second: tzinfo, now: datetime) -> bool:
     """Whether a schedule is due at the same moments on two clocks, for the next years."""
     ours, theirs = Schedule.parse(schedule, first), Schedule.parse(schedule, second)
     until = now + _DAY * 800

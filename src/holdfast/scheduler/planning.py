@@ -96,10 +96,10 @@ def plan(facts: PolicyFacts, now: datetime) -> list[Action]:
     last = max(facts.at_newest, key=lambda run: run.attempt)
     if last.state is RunState.MISSED and (last.finished_at or last.created_at) > now:
         actions.append(Revive(run=last, not_before=_start(facts)))
-    elif (delay_s := repetition_s(facts.policy, facts.at_newest)) is not None:
+    elif (wait_s := repetition_s(facts.policy, facts.at_newest)) is not None:
         ended = min(last.finished_at or now, now)
         actions.append(
-            Plan(due_at=facts.newest, attempt=last.attempt + 1, not_before=ended + timedelta(seconds=delay_s))
+            Plan(due_at=facts.newest, attempt=last.attempt + 1, not_before=ended + timedelta(seconds=wait_s))
         )
     return actions
 
@@ -118,13 +118,14 @@ def repetition_s(policy: PlannedPolicy, attempts: Iterable[Run]) -> float | None
     if last.state is RunState.CANCELLED:
         return 0.0 if last.report.get("ended_by") == SHUTDOWN else None
     if last.state is RunState.FAILED and failures <= policy.retries:
-        return _delay_s(policy, failures)
+        return delay_s(policy, failures)
     if last.state is RunState.LOST and losses <= MOST_LOST:
-        return _delay_s(policy, losses)
+        return delay_s(policy, losses)
     return None
 
 
-def _delay_s(policy: PlannedPolicy, times: int) -> float:
+def delay_s(policy: PlannedPolicy, times: int) -> float:
+    """How long to wait before the repetition that follows the so-manieth failure, counted from 1."""
     longest = max(LONGEST_DELAY_S, policy.retry_delay_s)
     return float(min(policy.retry_delay_s * 2 ** min(times - 1, 32), longest))
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from holdfast.app.building import union
+from holdfast.app.planned import planned_policies
 from holdfast.catalog.settings import Settings
-from holdfast.config.model import Config, Policy
+from holdfast.config.model import Config
 from holdfast.model.backup import BackupType
 from holdfast.operations.requests import CreateRequest
 from holdfast.policy.backup_retention import KeepRules
@@ -59,12 +59,7 @@ class ScheduleSettings:
 
     def policies(self) -> dict[str, PlannedPolicy]:
         """All policies with a schedule, by name."""
-        configured = {
-            name: _planned(name, policy, self._config)
-            for name, policy in self._config.policies.items()
-            if policy.schedule
-        }
-        return {**self._panel(), **configured}
+        return {**self._panel(), **planned_policies(self._config)}
 
     def _kept(self) -> PanelSchedule:
         kept = self._settings.get(KEY)
@@ -111,20 +106,3 @@ def create_request(policy: PlannedPolicy) -> dict[str, object]:
     )
     document: dict[str, object] = msgspec.to_builtins(request)
     return document
-
-
-def _planned(name: str, policy: Policy, config: Config) -> PlannedPolicy:
-    return PlannedPolicy(
-        name=name,
-        schedule=policy.schedule or "",
-        timezone=config.app.timezone,
-        type=policy.type,
-        sources=policy.sources,
-        targets=policy.targets,
-        keep=None if policy.keep is None else union([policy.keep]),
-        jitter_s=policy.jitter_s,
-        retries=policy.retries,
-        retry_delay_s=policy.retry_delay_s,
-        timeout_s=policy.timeout_s,
-        enabled=policy.enabled,
-    )
