@@ -13,7 +13,7 @@ from holdfast.operations.lock import run_lock
 from holdfast.operations.log import amount
 from holdfast.operations.opening import is_local
 from holdfast.operations.reports import DoctorReport, Finding
-from holdfast.operations.scratch import scratch_base
+from holdfast.operations.scratch import clear_scratch, scratch_base
 from holdfast.protocols.source import Source
 from holdfast.protocols.target import Target
 
@@ -74,6 +74,7 @@ def _writable(context: AppContext) -> tuple[dict[str, list[Finding]], list[Findi
     """Proves that targets can be written to, which is done under the lock: it clears away what killed runs left."""
     try:
         with run_lock(context):
+            clear_scratch(context)
             found = {
                 target.name: _told(_subject(target.name), target.prepare, "can be written to")
                 for target in context.targets.values()

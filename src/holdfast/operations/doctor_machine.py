@@ -143,7 +143,7 @@ def _leftovers(context: AppContext) -> list[Finding]:
         return []
     if not left or lock_holder(context):
         return []
-    detail = "a run that was killed left temporary files; the next backup removes them"
+    detail = "a run that was killed left temporary files, which are removed now"
     return [Finding(level="note", code="leftovers", subject=str(base), detail=detail)]
 
 

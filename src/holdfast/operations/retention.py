@@ -15,6 +15,7 @@ from holdfast.operations.context import AppContext
 from holdfast.operations.lock import run_lock
 from holdfast.operations.reports import RetentionPlans, RetentionReport, RetentionResult
 from holdfast.operations.requests import RetentionRequest
+from holdfast.operations.scratch import clear_scratch
 from holdfast.policy import backup_retention
 from holdfast.policy.backup_retention import BackupFacts, BackupRetentionPlan, Decision, KeepRules
 from holdfast.protocols.target import Target
@@ -48,6 +49,7 @@ def apply_retention(context: AppContext, plans: RetentionPlans) -> RetentionRepo
     """
     context = log.logging_warnings(context)
     with log.logged(context, "Retention"), run_lock(context):
+        clear_scratch(context)
         results: list[RetentionResult] = [
             RetentionResult(target=copy.target, error=copy.error) for copy in plans.unreachable
         ]

@@ -32,6 +32,13 @@ def scratch_directory(context: AppContext) -> Generator[Path]:
         _clear(base)
 
 
+def clear_scratch(context: AppContext) -> None:
+    """Removes what a killed run left, if it left anything. The caller holds the application's lock."""
+    base = scratch_base(context)
+    if base.is_dir():
+        _clear(private_directory(base))
+
+
 @contextlib.contextmanager
 def part(scratch: Path, name: str) -> Generator[Path]:
     """An empty directory of mode 0700 below another, gone afterwards."""

@@ -137,6 +137,7 @@ def test_restoring_again_settles_a_restore_that_was_ended_in_the_middle(
 def test_leftovers_and_a_run_at_work_are_notes(healthy: App) -> None:
     (healthy.context.state_dir / "scratch" / "left").write_text("x")
     assert "leftovers" in {finding.code for finding in examine(healthy.context).findings}
+    assert "leftovers" not in {finding.code for finding in examine(healthy.context).findings}, "they were removed"
     with run_lock(healthy.context):
         report = examine(healthy.context)
     assert report.healthy
