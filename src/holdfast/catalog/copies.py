@@ -10,14 +10,17 @@ import msgspec
 import sqlalchemy as sa
 
 from holdfast.catalog.columns import encoded
+from holdfast.catalog.copy_totals import totals_of
 from holdfast.catalog.queries import CopyTotals
-from holdfast.catalog.schema import copies, listings
+from holdfast.catalog.schema import copies, listings, totals
 from holdfast.catalog.storage import Storage
+from holdfast.errors import CatalogUnavailable
 from holdfast.model.backup import BackupType, StoredBackup
 from holdfast.runtime.clock import Clock
 
 _KEY = [copies.c.app, copies.c.backup_id, copies.c.target]
 _MANY = 500
+_SO_MANY = 1000
 
 
 class Copies:
@@ -35,7 +38,7 @@ class Copies:
         """
         listed = {backup.backup_id: _values(app, backup, at) for backup in backups}
         with self._storage.write() as connection:
-            self._storage.take_turn(connection, f"copies:{app}:{target}")
+            self._begin(connection, app)
             here = (copies.c.app == app, copies.c.target == target)
             columns = (copies.c.backup_id, copies.c.digest, copies.c.seen_at)
             known = {row.backup_id: row for row in connection.execute(sa.select(*columns).where(*here))}
@@ -46,19 +49,28 @@ class Copies:
             fresh = [row for one, row in listed.items() if one not in known or known[one].digest != row["digest"]]
             for start in range(0, len(fresh), _MANY):
                 self._write(connection, fresh[start : start + _MANY])
+            if gone or fresh:
+                self._forget_totals(connection, app)
+            if len(gone) + len(fresh) > _SO_MANY:
+                # Left alone, the database plans for a while as if the table were what it was before.
+                connection.execute(sa.text(f"ANALYZE {copies.name}"))
             moment = {"app": app, "target": target, "refreshed_at": at}
             self._storage.upsert(connection, listings, [moment], [listings.c.app, listings.c.target])
 
     def put(self, app: str, backup: StoredBackup) -> None:
         """Writes one copy, new or in place of what was known of it."""
         with self._storage.write() as connection:
+            self._begin(connection, app)
             self._write(connection, [_values(app, backup, self._clock.now().at())])
+            self._forget_totals(connection, app)
 
     def drop(self, app: str, target: str, backup_id: str) -> None:
         """Removes one copy from the mirror."""
         one = (copies.c.app == app, copies.c.target == target, copies.c.backup_id == backup_id)
         with self._storage.write() as connection:
+            self._begin(connection, app)
             connection.execute(sa.delete(copies).where(*one))
+            self._forget_totals(connection, app)
 
     def page(
         self,
@@ -98,42 +110,21 @@ class Copies:
             return [_backup(row.backup) for row in found]
 
     def totals(self, app: str) -> CopyTotals:
-        """All backups of an application in numbers."""
-        each = (
-            sa.select(
-                sa.func.min(copies.c.type).label("type"),
-                sa.func.count().label("copies"),
-                sa.func.sum(copies.c.stored_bytes).label("stored_bytes"),
-                sa.func.min(copies.c.created_at, type_=copies.c.created_at.type).label("created_at"),
-                sa.func.max(sa.cast(copies.c.held, sa.Integer)).label("held"),
-                sa.func.max(sa.cast(copies.c.damaged, sa.Integer)).label("damaged"),
-            )
-            .where(copies.c.app == app)
-            .group_by(copies.c.backup_id)
-            .subquery()
-        )
-        totals = sa.select(
-            each.c.type,
-            sa.func.count().label("backups"),
-            sa.func.sum(each.c.copies).label("copies"),
-            sa.func.sum(each.c.stored_bytes).label("stored_bytes"),
-            sa.func.sum(each.c.held).label("held"),
-            sa.func.sum(each.c.damaged).label("damaged"),
-            sa.func.min(each.c.created_at, type_=copies.c.created_at.type).label("oldest_at"),
-            sa.func.max(each.c.created_at, type_=copies.c.created_at.type).label("newest_at"),
-        )
+        """All backups of an application in numbers; added up once after each change."""
         with self._storage.read() as connection:
-            rows = connection.execute(totals.group_by(each.c.type)).all()
-        return CopyTotals(
-            backups=sum(row.backups for row in rows),
-            copies=sum(int(row.copies) for row in rows),
-            stored_bytes=sum(int(row.stored_bytes) for row in rows),
-            by_type={BackupType(row.type): row.backups for row in sorted(rows, key=lambda row: str(row.type))},
-            held=sum(int(row.held) for row in rows),
-            damaged=sum(int(row.damaged) for row in rows),
-            oldest_at=min((row.oldest_at for row in rows), default=None),
-            newest_at=max((row.newest_at for row in rows), default=None),
-        )
+            known = connection.scalar(sa.select(totals.c.totals).where(totals.c.app == app))
+        if known is not None:
+            return msgspec.convert(known, CopyTotals)
+        try:
+            with self._storage.write() as connection:
+                self._begin(connection, app)
+                added = totals_of(connection, app)
+                self._storage.upsert(connection, totals, [{"app": app, "totals": added}], [totals.c.app])
+                return added
+        except CatalogUnavailable:
+            # A full disk keeps nobody from seeing what is on it.
+            with self._storage.read() as connection:
+                return totals_of(connection, app)
 
     def refreshed_at(self, app: str, target: str) -> datetime | None:
         """When a target was last listed; None if it never was."""
@@ -141,6 +132,13 @@ class Copies:
         with self._storage.read() as connection:
             moment: datetime | None = connection.scalar(sa.select(listings.c.refreshed_at).where(*here))
         return moment
+
+    def _begin(self, connection: sa.Connection, app: str) -> None:
+        """Writers go one after the other, so that totals are never those of before a change that came between."""
+        self._storage.take_turn(connection, f"copies:{app}")
+
+    def _forget_totals(self, connection: sa.Connection, app: str) -> None:
+        connection.execute(sa.delete(totals).where(totals.c.app == app))
 
     def _write(self, connection: sa.Connection, rows: list[dict[str, object]]) -> None:
         self._storage.upsert(connection, copies, rows, _KEY)

@@ -149,6 +149,14 @@ copies = sa.Table(
     sa.Index(PREFIX + "copies_target", "app", "target", "backup_id", "digest", "seen_at"),
 )
 
+# What `Copies.totals` added up last; not there once a copy has changed since.
+totals = sa.Table(
+    PREFIX + "totals",
+    metadata,
+    sa.Column("app", Line(), primary_key=True),
+    sa.Column("totals", Document(), nullable=False),
+)
+
 listings = sa.Table(
     PREFIX + "listings",
     metadata,

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from holdfast.catalog import Catalog, open_catalog
 from holdfast.runtime.clock import SystemClock
-from unit.catalog.kit import KEY, NOON, a_run
+from unit.catalog.kit import KEY, NOON, a_backup, a_run
 
 THREADS = 8
 ROUNDS = 20
@@ -48,7 +48,16 @@ def deliveries(catalog: Catalog, _who: str) -> list[str]:
     return [one.delivery_id for _round in range(ROUNDS) for one in catalog.deliveries.take_due(NOON, 3)]
 
 
-RACES = {race.__name__: race for race in (leases, claims, due, audit, deliveries)}
+def mirror(catalog: Catalog, who: str) -> list[str]:
+    """Puts copies, and adds all of them up again and again."""
+    process, thread = map(int, who.split(":"))
+    for number in range(ROUNDS):
+        catalog.copies.put("shop", a_backup((process * THREADS + thread) * ROUNDS + number))
+        catalog.copies.totals("shop")
+    return []
+
+
+RACES = {race.__name__: race for race in (leases, claims, due, audit, deliveries, mirror)}
 
 
 def main() -> None:

@@ -96,6 +96,28 @@ def test_totals_are_those_of_a_sum_by_hand(catalog: Catalog, rng: random.Random)
     assert totals.newest_at == max(manifest.created_at for manifest in by_id.values())
 
 
+def test_totals_follow_every_change(catalog: Catalog) -> None:
+    """They are added up once and kept; a change by anybody makes them be added up again."""
+    for count, change in enumerate(
+        (
+            lambda: catalog.copies.put("shop", a_backup(1)),
+            lambda: catalog.copies.put("shop", a_backup(2)),
+            lambda: catalog.copies.replace("shop", "local", [a_backup(number) for number in range(3)], NOON),
+        ),
+        start=1,
+    ):
+        change()
+        first = catalog.copies.totals("shop")
+        assert first.backups == count
+        assert catalog.copies.totals("shop") == first
+    catalog.copies.put("shop", a_backup(1, marks=Marks(hold_reason="x")))
+    assert catalog.copies.totals("shop").held == 1
+    catalog.copies.drop("shop", "local", a_backup(1).backup_id)
+    assert (catalog.copies.totals("shop").held, catalog.copies.totals("shop").backups) == (0, 2)
+    catalog.copies.put("blog", a_backup(1))
+    assert catalog.copies.totals("shop").backups == 2
+
+
 def test_drop(catalog: Catalog) -> None:
     for target in ("local", "offsite"):
         catalog.copies.put("shop", a_backup(1, target))

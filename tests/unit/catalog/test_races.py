@@ -73,6 +73,11 @@ def test_every_moment_has_one_run(catalog: Catalog, url: str) -> None:
     assert len(catalog.runs.unfinished("shop")) == ROUNDS
 
 
+def test_totals_miss_nothing(catalog: Catalog, url: str) -> None:
+    race(url, "mirror")
+    assert catalog.copies.totals("shop").copies == PROCESSES * THREADS * ROUNDS
+
+
 @pytest.mark.parametrize("count", [30])
 def test_every_delivery_is_taken_by_one(catalog: Catalog, url: str, count: int) -> None:
     ids = [f"{number:032x}" for number in range(count)]

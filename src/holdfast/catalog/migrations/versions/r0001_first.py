@@ -125,4 +125,5 @@ def _copies() -> None:
     _index("copies", "type", "app", "type", "created_at", "backup_id")
     _index("copies", "totals", "app", "backup_id", "type", "created_at", "stored_bytes", "held", "damaged")
     _index("copies", "target", "app", "target", "backup_id", "digest", "seen_at")
+    op.create_table(_PREFIX + "totals", *_key("app"), *_text("totals"))
     op.create_table(_PREFIX + "listings", *_key("app", "target"), _number("refreshed_at"))
