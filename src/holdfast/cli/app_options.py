@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,11 @@ class AppOptions:
 
     config: Path | None = None
     environment: str | None = None
+
+    def as_typed(self) -> str:
+        """These options as they are typed in a shell, with a space at their end; empty for none."""
+        given = {"--config": self.config, "--env": self.environment}
+        return "".join(f"{name} {shlex.quote(str(value))} " for name, value in given.items() if value is not None)
 
     def load(self) -> Config:
         """The configuration these options, the environment and the working directory lead to.

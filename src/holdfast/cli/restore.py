@@ -66,6 +66,6 @@ def command(
     with session.working() as context:
         report = recorded(session, "restore", plan.request, lambda: run_restore(context, plan))
     print_summary(session.printer, report, dry_run=False)
-    print_report(session.printer, report)
+    print_report(session.printer, report, session.options.as_typed())
     session.finish(report.failure)
     return ExitCode.DONE

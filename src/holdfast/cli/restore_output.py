@@ -45,11 +45,15 @@ def _print_component(printer: Printer, planned: PlannedComponent) -> None:
         printer.note("    which stays as {name}", name=name)
 
 
-def print_report(printer: Printer, report: RestoreReport) -> None:
-    """What is there now, and how to undo it."""
+def print_report(printer: Printer, report: RestoreReport, options: str = "") -> None:
+    """What is there now, and how to undo it.
+
+    Args:
+        options: what has to follow the name of the program in a command for the same application.
+    """
     warn_problems(printer, report.problems)
     for component in report.components:
-        _print_restored(printer, component)
+        _print_restored(printer, component, options)
     for name in report.not_reached:
         printer.warn("{source} was not reached", source=name)
     if report.failure is None:
@@ -60,7 +64,7 @@ def print_report(printer: Printer, report: RestoreReport) -> None:
         )
 
 
-def _print_restored(printer: Printer, restored: RestoredComponent) -> None:
+def _print_restored(printer: Printer, restored: RestoredComponent, options: str) -> None:
     if restored.error is not None:
         printer.warn("{source}: {detail}", source=restored.source, detail=sentence(restored.error))
     load = restored.load
@@ -78,4 +82,6 @@ def _print_restored(printer: Printer, restored: RestoredComponent) -> None:
     for name in load.safety_copies:
         printer.note("{source}: what was there is kept as {name}", source=restored.source, name=name)
     if load.undo:
-        printer.note("{source}: to undo: {undo}", source=restored.source, undo=load.undo)
+        ours, command = "holdfast ", load.undo
+        undo = f"{ours}{options}{command.removeprefix(ours)}" if command.startswith(ours) else command
+        printer.note("{source}: to undo: {undo}", source=restored.source, undo=undo)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from holdfast.errors import BackupNotFound, DamageError, HoldfastError, ObjectExists
+from holdfast.errors import BackupNotFound, DamageError, HoldfastError, ObjectExists, Phrase, UsageError
 from holdfast.model.backup import StoredBackup
+from holdfast.model.component import Form
 from holdfast.model.event import Warned
 from holdfast.operations import log
-from holdfast.operations.base import chain_of
 from holdfast.operations.choice import chosen_targets, copies_of, stored_backups
 from holdfast.operations.context import AppContext
 from holdfast.operations.export_file import ExportFile
@@ -16,14 +16,20 @@ from holdfast.operations.opening import named_backup, nearest_first
 from holdfast.operations.reports import ExportReport
 from holdfast.operations.requests import ExportRequest
 
+_ONLY_CHANGES = (
+    "of {names}, backup {backup} holds changes only, which nobody can restore from one file; "
+    "export the full backup before it, or restore it with --to and pack what comes out"
+)
+
 
 def export_backup(context: AppContext, request: ExportRequest) -> ExportReport:
-    """Writes a zip that holds everything of a backup, what it is built on, and a page on restoring it by hand.
+    """Writes a zip that holds everything of a backup, and a page on restoring it by hand.
 
     The file appears whole or not at all, and never takes the place of one that is there.
 
     Raises:
         BackupNotFound: there is no such backup.
+        UsageError: there are only copies that hold changes.
         ObjectExists: the file is there already.
         DamageError: every copy is damaged.
         OutOfSpace, BackendError: the file cannot be written.
@@ -38,9 +44,27 @@ def export_backup(context: AppContext, request: ExportRequest) -> ExportReport:
             path /= f"{named.backup_id}.zip"
         if path.exists() or path.is_symlink():
             raise ObjectExists(object=path.name, url=str(path.parent))
-        report = _from_any(context, found, nearest_first(copies_of(found, named.backup_id), context.targets), path)
+        copies = nearest_first(copies_of(found, named.backup_id), context.targets)
+        report = _from_any(context, found, _whole_of(copies), path)
         log.write(context, log.INFO, f"Export completed successfully: {report.backup_id} to {report.path}")
         return report
+
+
+def _whole_of(copies: list[StoredBackup]) -> list[StoredBackup]:
+    """Copies that hold everything, as those in a repository do.
+
+    Changes are of no use to whoever has only the file and standard tools: nothing but Holdfast can apply them.
+    """
+    whole = [stored for stored in copies if not _changed_parts(stored)]
+    if copies and not whole:
+        values = {"backup": copies[0].backup_id, "names": ", ".join(_changed_parts(copies[0]))}
+        raise UsageError(detail=Phrase(_ONLY_CHANGES, values))
+    return whole
+
+
+def _changed_parts(stored: StoredBackup) -> list[str]:
+    components = stored.manifest.components
+    return [name for name, component in components.items() if component.form is Form.CHANGES]
 
 
 def _from_any(
@@ -50,17 +74,16 @@ def _from_any(
     first: HoldfastError | None = None
     for stored in copies:
         try:
-            return _export(context, stored, found[stored.target], path)
+            return _export(context, stored, path)
         except DamageError as error:
             first = first or error
             context.listener(Warned(code=error.code, subject=stored.target, detail=error.phrase))
     raise first or BackupNotFound(backup="latest", target=", ".join(found))
 
 
-def _export(context: AppContext, stored: StoredBackup, backups: list[StoredBackup], path: Path) -> ExportReport:
+def _export(context: AppContext, stored: StoredBackup, path: Path) -> ExportReport:
     target = context.targets[stored.target]
     with ExportFile(path, context.cancel.raise_if_cancelled, context.listener) as file:
         for name in stored.manifest.components:
-            for step, link in enumerate(chain_of(stored, name, backups)):
-                file.add(target.content(link, name), link, step)
+            file.add(target.content(stored, name), stored)
         return file.finish(stored.manifest, context.language)

@@ -50,20 +50,19 @@ class ExportFile:
         self._file = os.fdopen(self._descriptor, "w+b")
         self._zip = zipfile.ZipFile(self._file, "w", zipfile.ZIP_DEFLATED, allowZip64=True)
 
-    def add(self, content: StoredContent, stored: StoredBackup, step: int) -> None:
+    def add(self, content: StoredContent, stored: StoredBackup) -> None:
         """Adds a component as standard tools read it.
 
         Args:
             content: the component.
             stored: the backup it is from.
-            step: 0 for what stands by itself, else the place in the chain of changes.
 
         Raises:
             DamageError: it is not what was stored.
         """
         self._listener(Progress(phase="export", current=f"{stored.backup_id} {content.component.name}"))
         component = content.component
-        folder = plain(component.name) + (f"/changes-{step}" if step else "")
+        folder = plain(component.name)
         if component.shape is Shape.TREE:
             name = f"{folder}/{plain(component.name)}.tar"
             self._add_tree(content, name)
@@ -73,7 +72,7 @@ class ExportFile:
         else:
             name = f"{folder}/"
             self._add_files(content, lambda entry: name + _entry_name(entry))
-        self._members.append(Member(name, component, step))
+        self._members.append(Member(name, component))
 
     def finish(self, manifest: Manifest, language: str) -> ExportReport:
         """Adds manifest, page and checksums, and gives the file its name.

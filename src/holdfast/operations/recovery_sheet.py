@@ -19,7 +19,6 @@ class Member(NamedTuple):
 
     name: str
     component: Component
-    step: int = 0
 
 
 TITLE = N_("How to restore {app} from this file by hand")
@@ -38,8 +37,6 @@ TABLES_HINT = N_("Each file names its columns and holds one row after the other.
 TREE = N_("files and folders")
 STREAM = N_("what a program printed")
 STREAM_HINT = N_("Give it to the program that reads it, such as the one that printed it.")
-CHANGES = N_("changes to the part above")
-CHANGES_HINT = N_("These need Holdfast: `holdfast restore {backup}` where the archive is.")
 COUNTS = N_("Rows that must be there afterwards: {rows}.")
 
 
@@ -79,7 +76,7 @@ def _part(member: Member, manifest: Manifest, language: str) -> list[str]:
     lines = [_say(language, PART, named), "", *(f"    {command}" for command in commands)]
     if hint:
         lines += ["", _say(language, hint, {"backup": manifest.backup_id})]
-    if component.rows and component.form is not Form.CHANGES:
+    if component.rows:
         rows = ", ".join(f"{table} {count}" for table, count in component.rows.items())
         lines += ["", _say(language, COUNTS, {"rows": rows})]
     return lines
@@ -88,8 +85,6 @@ def _part(member: Member, manifest: Manifest, language: str) -> list[str]:
 def _recipe(member: Member) -> tuple[str, list[str], str]:
     """What a part is, the commands that bring it back, and what else to know."""
     component, name = member.component, shlex.quote(member.name)
-    if member.step or component.form is Form.CHANGES:
-        return CHANGES, [f"ls {name}"], CHANGES_HINT
     if component.shape is Shape.TREE:
         return TREE, [f"tar -tf {name} | head", f"tar -xpf {name} -C FOLDER"], ""
     if component.form is Form.TABLES or component.shape is Shape.FILES:

@@ -15,8 +15,8 @@ from holdfast.operations.lock import run_lock
 from holdfast.operations.opening import Named, named_backup, nearest_first, unreachable_error
 from holdfast.operations.reports import CopyReport, RestorePlan, RestoreReport
 from holdfast.operations.requests import RestoreRequest
-from holdfast.operations.restore_file import file_target, is_file, with_file
-from holdfast.operations.restore_plan import Copy, check_space, needed_space, plan_components
+from holdfast.operations.restore_file import from_file, is_file
+from holdfast.operations.restore_plan import Copy, check_space, needed_space, plain_tables, plan_components
 from holdfast.operations.restore_run import RestoreRun
 
 
@@ -57,10 +57,9 @@ def plan_restore(context: AppContext, request: RestoreRequest) -> RestorePlan:
 
 
 def _plan_from_file(context: AppContext, request: RestoreRequest) -> RestorePlan:
-    target, problems = file_target(context, request)
-    (stored,) = target.backups()
-    plan = _plan_from(with_file(context, target), request, [stored], {target.name: [stored]}, problems)
-    return msgspec.structs.replace(plan, file=target.name)
+    context, stored, problems = from_file(context, request)
+    plan = _plan_from(context, request, [stored], {stored.target: [stored]}, problems)
+    return msgspec.structs.replace(plan, file=stored.target)
 
 
 def _latest(
@@ -126,6 +125,7 @@ def _plan_from(
     stamp = context.now().strftime("%Y%m%d_%H%M%S")
     for position, stored in enumerate(copies):
         copy = Copy(stored=stored, backups=tuple(found[stored.target]))
+        request = plain_tables(request, stored.manifest.components.values())
         try:
             components = plan_components(context, request, copy, stamp)
         except TargetError as error:
@@ -171,7 +171,7 @@ def run_restore(context: AppContext, plan: RestorePlan) -> RestoreReport:
     """
     context = log.logging_warnings(context)
     if plan.file:
-        context = with_file(context, file_target(context, plan.request)[0])
+        context = from_file(context, plan.request).context
     with log.logged(context, f"Restore of {plan.backup.backup_id}"), run_lock(context):
         warn_of_owed(context)
         report = RestoreRun(context, plan).run()

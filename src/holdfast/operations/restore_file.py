@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
@@ -19,6 +19,10 @@ from holdfast.operations.context import AppContext
 from holdfast.operations.requests import RestoreRequest
 from holdfast.protocols.content import Entry, StoredContent
 from holdfast.protocols.source import Source
+from holdfast.sources.rows.store import DatabaseSource
+from holdfast.sources.tables import Tables
+from holdfast.sources.tables_options import TablesOptions
+from holdfast.sources.tables_safety import KEPT_PREFIX, KeptTables
 from holdfast.targets.loose_file import LooseFileTarget
 
 _STAMP = re.compile(r"[0-9]{8}_[0-9]{6}")
@@ -53,11 +57,19 @@ class _Renamed:
 
 
 def is_file(what: str) -> bool:
-    """Whether a request names a file that is there."""
-    return Path(what).is_file()
+    """Whether a request names a file that is there, or a folder of tables that a restore kept."""
+    return Path(what).is_file() or _is_kept(Path(what))
 
 
-def file_target(context: AppContext, request: RestoreRequest) -> tuple[LooseFileTarget, list[Problem]]:
+class FromFile(NamedTuple):
+    """What a restore from a file works with: an application whose only target is the file."""
+
+    context: AppContext
+    stored: StoredBackup
+    problems: list[Problem]
+
+
+def from_file(context: AppContext, request: RestoreRequest) -> FromFile:
     """A file as a target with one backup, its components named like the sources that they are for.
 
     Raises:
@@ -66,13 +78,38 @@ def file_target(context: AppContext, request: RestoreRequest) -> tuple[LooseFile
         BackupDamaged: it cannot be understood.
     """
     path = Path(request.what).absolute()
-    loose = _opened(context, request, path)
+    if _is_kept(path):
+        name, source = _undoing(context, request, path)
+        loose = LooseFile(path, {name: KeptTables(path)}, proved=True)
+        context = msgspec.structs.replace(context, sources={name: source})
+    else:
+        loose = _opened(context, request, path)
     contents: dict[str, StoredContent] = {}
     for content in loose.contents.values():
         name = _source_for(context, request, content.component, path)
         contents[name] = _Renamed(content, name)
     components = {name: content.component for name, content in contents.items()}
-    return LooseFileTarget(path, _manifest(context, loose, path, components), contents), _problems(context, loose)
+    target = LooseFileTarget(path, _manifest(context, loose, path, components), contents)
+    (stored,) = target.backups()
+    alone = msgspec.structs.replace(context, targets={target.name: target})
+    return FromFile(alone, stored, _problems(context, loose))
+
+
+def _is_kept(path: Path) -> bool:
+    return path.name.startswith(KEPT_PREFIX) and path.is_dir()
+
+
+def _undoing(context: AppContext, request: RestoreRequest, path: Path) -> tuple[str, Source]:
+    """The database that tables which a restore kept go back into, as a source of tables."""
+    able = {name: source for name, source in context.sources.items() if isinstance(source, DatabaseSource)}
+    names = [name for name in able if name in request.only] or list(able)
+    if len(names) != 1:
+        reason = Phrase("it may be for any of {names}; name one with --only", {"names": ", ".join(names) or "none"})
+        raise RestoreRefused(destination=str(path), reason=reason)
+    (name,) = names
+    # Beside a database that is a file, or in our own folder below that of the application.
+    base_dir = path.parent.parent
+    return name, Tables(name, TablesOptions(database=name), base_dir, able[name])
 
 
 def _opened(context: AppContext, request: RestoreRequest, path: Path) -> LooseFile:
@@ -95,11 +132,10 @@ def _opened(context: AppContext, request: RestoreRequest, path: Path) -> LooseFi
 
 
 def _source_for(context: AppContext, request: RestoreRequest, component: Component, path: Path) -> str:
-    named = context.sources.get(component.name)
-    if named is not None and _fits(named, component):
-        return component.name
     fitting = [name for name, source in context.sources.items() if _fits(source, component)]
     wanted = [name for name in fitting if name in request.only] or fitting
+    if component.name in wanted:
+        return component.name
     if len(wanted) == 1:
         return wanted[0]
     if not wanted:
@@ -148,8 +184,3 @@ def _problems(context: AppContext, loose: LooseFile) -> list[Problem]:
     if loose.manifest is not None and loose.manifest.app != context.app:
         problems.append(Problem(code="other-app", subject=name, detail="it is a backup of another application"))
     return problems
-
-
-def with_file(context: AppContext, target: LooseFileTarget) -> AppContext:
-    """The context of an application whose only target is a file."""
-    return msgspec.structs.replace(context, targets={target.name: target})

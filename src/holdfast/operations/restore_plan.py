@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -169,6 +169,39 @@ def _with_tables(request: RestoreRequest, components: dict[str, Component]) -> l
         if chosen not in found:
             found.append(chosen)
     return found
+
+
+def plain_tables(request: RestoreRequest, components: Iterable[Component]) -> RestoreRequest:
+    """The request with tables as backups name them: `public.users` is `users`, and so is `shop.users` in `shop`.
+
+    A name that a backup has as it is stays as it is.
+    """
+    prefixes: set[str] = set()
+    known: set[str] = set()
+    for component in components:
+        if component.role in _WITH_ROWS:
+            known |= component.rows.keys()
+            prefixes |= _default_schemas(component)
+    return msgspec.structs.replace(request, tables=tuple(_plain(table, known, prefixes) for table in request.tables))
+
+
+def _default_schemas(component: Component) -> set[str]:
+    """What may stand before the names of tables that are kept without it."""
+    database = component.facts.get("database", component.kind)
+    names = {"postgresql": "public", "sqlite": "main"}
+    if component.role is Role.TABLES:
+        return {names[database]} if database in names else set()
+    return {names.get(component.kind, database)}
+
+
+def _plain(table: str, known: Collection[str], prefixes: Iterable[str]) -> str:
+    name = table.partition(":")[0]
+    if table in known or name in known:
+        return table
+    for prefix in prefixes:
+        if name.startswith(f"{prefix}.") and name.removeprefix(f"{prefix}.") in known:
+            return table.removeprefix(f"{prefix}.")
+    return table
 
 
 def holds_table(component: Component, table: str) -> bool:

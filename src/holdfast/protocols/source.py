@@ -106,7 +106,8 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
 class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a load did, judged by what is in the destination now.
 
-    `undo` is what a person types or does to get the former state back; empty if nothing was replaced.
+    `undo` is what a person types or does to get the former state back; empty if nothing was replaced. `as_file`: the
+    content of a database was written as a file, in which no rows are counted.
     """
 
     destination: str
@@ -117,6 +118,7 @@ class LoadReport(msgspec.Struct, frozen=True, kw_only=True):
     content_bytes: int = 0
     checks: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    as_file: bool = False
 
 
 class Source(Protocol):

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from holdfast.archive.digest import ContentDigest
-from holdfast.errors import (
-    DamageError,
-    LoadFailed,
-    Phrase,
-    RestoreError,
-    RestoreImpossible,
-    RestoreMismatch,
-    RestoreRefused,
-    SourceError,
-)
+from holdfast.errors import LoadFailed, Phrase, RestoreError, RestoreMismatch, RestoreRefused, SourceError
 from holdfast.model.event import Progress
-from holdfast.model.node import NodeType
 from holdfast.protocols import LoadPlan, LoadReport, LoadRequest, StoredContent
 from holdfast.runtime.programs import Patience, Program
 from holdfast.sources.command_options import CommandOptions, words_of
-from holdfast.sources.place_rename import rename_new, sync_directory
-
-_BLOCK_BYTES = 1 << 20
-_PRIVATE = 0o700
-_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+from holdfast.sources.content_file import file_report, plan_file, proved_blocks, write_new
 
 
 class Programs(Protocol):
@@ -74,9 +57,7 @@ class CommandLoad:
         """What would be done."""
         if self._file is None:
             return LoadPlan(destination=self._program, replaces=(f"whatever {self._program} replaces",))
-        folder = next((one for one in self._file.parents if one.is_dir()), Path("/"))
-        needed = self._content.component.content_bytes
-        return LoadPlan(destination=str(self._file), directory=folder, needed_bytes=needed)
+        return plan_file(self._file, self._content)
 
     @property
     def _program(self) -> str:
@@ -85,10 +66,7 @@ class CommandLoad:
     def run(self) -> LoadReport:
         """Does it."""
         if self._file is not None:
-            size_bytes = self._write(self._file)
-            return LoadReport(
-                destination=str(self._file), file_count=1, content_bytes=size_bytes, checks=("content compared",)
-            )
+            return file_report(self._file, write_new(self._file, self._blocks()))
         # SAFETY: a program that reads cannot take back what it was given. So all of the content is read and compared
         # before the first byte of it is given out.
         for _block in self._blocks():
@@ -99,30 +77,7 @@ class CommandLoad:
         return LoadReport(destination=self._program, rows=rows, file_count=1, content_bytes=size_bytes, checks=checks)
 
     def _blocks(self) -> Iterator[bytes]:
-        """The content. Raises `DamageError` at its end if it is not what was backed up."""
-        name = self._content.component.name
-        digest, found = ContentDigest(), False
-        for entry in self._content.entries():
-            if entry.node.type is not NodeType.FILE or entry.open is None:
-                continue
-            if found:
-                raise DamageError(object=name, reason="it holds more than one file")
-            found, sha256, size = True, hashlib.sha256(), 0
-            reader = entry.open()
-            try:
-                while block := reader.read(_BLOCK_BYTES):
-                    self._request.cancelled()
-                    sha256.update(block)
-                    size += len(block)
-                    yield block
-            finally:
-                reader.close()
-            digest.feed(entry, sha256.digest(), size)
-        if not found:
-            raise DamageError(object=name, reason="it holds no file")
-        expected = self._content.component.content_sha256
-        if expected and digest.hexdigest() != expected:
-            raise DamageError(object=name, reason="its content is not what was backed up")
+        return proved_blocks(self._content, self._request.cancelled)
 
     # --- a program ------------------------------------------------------------------------------
 
@@ -175,31 +130,3 @@ class CommandLoad:
                     ),
                 )
         return rows
-
-    # --- a file ---------------------------------------------------------------------------------
-
-    def _write(self, path: Path) -> int:
-        if os.path.lexists(path):
-            raise RestoreRefused(destination=str(path), reason="it exists")
-        temporary = path.with_name(f".holdfast-new-{path.name}"[:255])
-        size_bytes = 0
-        try:
-            for folder in reversed([one for one in path.parents if not one.exists()]):
-                folder.mkdir(_PRIVATE)
-            temporary.unlink(missing_ok=True)
-            with open(os.open(temporary, _FILE_FLAGS, 0o600), "wb") as file:
-                for block in self._blocks():
-                    size_bytes += file.write(block)
-                file.flush()
-                # DURABILITY: the bytes are on the disk before the name is given.
-                os.fsync(file.fileno())
-            rename_new(temporary, path)
-            sync_directory(path.parent)
-        except FileExistsError as error:
-            raise RestoreRefused(destination=str(path), reason="it exists") from error
-        except OSError as error:
-            raise RestoreImpossible(path=str(path), reason=error.strerror or str(error)) from error
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-        return size_bytes

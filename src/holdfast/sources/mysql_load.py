@@ -229,7 +229,7 @@ class MysqlLoad:
         return LoadReport(
             destination=self._server.location,
             safety_copies=brought.safety_copies,
-            undo="" if self._kept_in is None else undo_tables(self._kept_in),
+            undo=undo_tables(self._kept_in, self._server.source, self._request.destination),
             rows=brought.rows,
             checks=(Phrase("rows of the chosen tables counted (tables: {count})", {"count": len(brought.rows)}),),
         )

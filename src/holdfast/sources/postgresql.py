@@ -16,6 +16,7 @@ from pathlib import Path
 from holdfast.errors import DatabaseUnavailable, DumpFailed, RestoreRefused
 from holdfast.model.component import Role
 from holdfast.protocols import DumpRequest, LoadPlan, LoadReport, LoadRequest, StoredContent
+from holdfast.sources.content_file import DumpFile, is_folder
 from holdfast.sources.postgresql_counts import HeldSnapshot
 from holdfast.sources.postgresql_dump import PostgresqlDump
 from holdfast.sources.postgresql_load import PostgresqlLoad, destination_server
@@ -79,10 +80,14 @@ class Postgresql:
 
     def plan(self, chain: Sequence[StoredContent], request: LoadRequest) -> LoadPlan:
         """Says what `load` would do."""
+        if is_folder(request.destination):
+            return DumpFile(chain, request, self._base_dir).plan()
         return self._load(chain, request).plan()
 
     def load(self, chain: Sequence[StoredContent], request: LoadRequest) -> LoadReport:
         """Restores into a new database, judges it, and swaps it in. Raises `RestoreError` or `DamageError`."""
+        if is_folder(request.destination):
+            return DumpFile(chain, request, self._base_dir).run()
         return self._load(chain, request).load()
 
     def _load(self, chain: Sequence[StoredContent], request: LoadRequest) -> PostgresqlLoad:

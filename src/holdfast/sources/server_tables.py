@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -103,9 +104,19 @@ def kept_in(base_dir: Path, stamp: str) -> Path:
     return plain if not plain.exists() else next(path for path in numbered if not path.exists())
 
 
-def undo_tables(folder: Path) -> str:
-    """What a person is told about the way back."""
-    return Phrase("the tables as they were are in {folder}, one JSON file for each", {"folder": folder})
+def undo_tables(folder: Path | None, source: str, destination: str | None) -> str:
+    """The command that brings tables back as they were; empty if they were not kept.
+
+    Args:
+        folder: where they are kept, one JSON file for each.
+        source: the database.
+        destination: a URL; None for the source's own place.
+    """
+    if folder is None:
+        return ""
+    # A URL may hold a password, which is shown nowhere.
+    elsewhere = "" if destination is None else " --to URL"
+    return f"holdfast restore {shlex.quote(str(folder))} --only {shlex.quote(source)}{elsewhere} --yes"
 
 
 def _compare(choice: Choice, ours: Mapping[str, TableInfo], theirs: Mapping[str, TableInfo], destination: str) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from holdfast.errors import Phrase, RestoreError, RestoreRefused, SourceError
+from holdfast.errors import RestoreError, RestoreRefused, SourceError
 from holdfast.protocols import LoadPlan, LoadReport, LoadRequest, StoredContent
 from holdfast.sources.place_rename import rename_new, safety_name, sync_directory, sync_file
 from holdfast.sources.rows.sqlite_sink import SqliteSink
 from holdfast.sources.rows.sqlite_store import SqliteRows
-from holdfast.sources.server_tables import bring_over, parse_choices
+from holdfast.sources.server_tables import bring_over, parse_choices, undo_tables
 from holdfast.sources.sqlite_copy import copy_database
 from holdfast.sources.sqlite_options import SqliteOptions
 from holdfast.sources.sqlite_stage import build
@@ -58,7 +58,7 @@ def load_tables(
     return LoadReport(
         destination=str(path),
         safety_copies=(str(copy),) if copy else (),
-        undo=Phrase("the whole database as it was before is {copy}", {"copy": copy}) if copy else "",
+        undo=undo_tables(copy, source, request.destination),
         rows=rows,
         checks=("rows of the restored tables counted", "foreign keys checked"),
     )

@@ -17,6 +17,7 @@ from holdfast.sources.rows.order import parents_first
 from holdfast.sources.rows.spool import Spooled, spooled
 from holdfast.sources.rows.store import ForeignKey, RowSink, TableInfo
 from holdfast.sources.rows.table_files import digest_of_rows
+from holdfast.sources.server_tables import undo_tables
 from holdfast.sources.tables_options import TablesOptions
 from holdfast.sources.tables_safety import keep_tables
 
@@ -218,15 +219,10 @@ class TablesLoad:
                 raise self._refused(reason)
 
     def _report(self, counts: Mapping[str, int], copies: tuple[str, ...]) -> LoadReport:
-        undo = ""
-        if self._folder is not None:
-            undo = Phrase(
-                "the rows as they were are in {folder}, one JSON file for each table", {"folder": self._folder}
-            )
         return LoadReport(
             destination=self._sink.location,
             safety_copies=copies,
-            undo=undo,
+            undo=undo_tables(self._folder, self._options.database, self._request.destination),
             rows=dict(counts),
             file_count=len(counts),
             checks=tuple(

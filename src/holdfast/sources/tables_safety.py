@@ -18,6 +18,9 @@ from holdfast.sources.rows.store import RowSink, TableInfo
 from holdfast.sources.rows.streams import gathered
 from holdfast.sources.rows.table_files import TableFile
 
+KEPT_PREFIX = "before-restore-"
+"""What the name of a folder begins with that keeps tables as they were before a restore."""
+
 _SUFFIX = ".json"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from holdfast.errors import DamageError, Interrupted, ObjectExists
+from holdfast.errors import DamageError, Interrupted, ObjectExists, UsageError
 from holdfast.model.backup import BackupType
 from holdfast.model.component import Form, Role, Shape
 from holdfast.operations.export import export_backup
@@ -20,6 +20,7 @@ from holdfast.operations.recovery_sheet import Member, sheet
 from holdfast.operations.reports import ExportReport, plain
 from holdfast.operations.requests import ExportRequest
 from holdfast.testing.fake_source import FakeSource
+from holdfast.testing.fake_target import FakeTarget
 from unit.operations.app import App, database, failing, storage, tables
 
 
@@ -50,13 +51,14 @@ def test_standard_tools_prove_and_unpack_it(make_app: Callable[..., App], tmp_pa
     assert set(report.members) == {info.filename for info in zipfile.ZipFile(report.path).infolist()}
 
 
-def test_what_changes_are_built_on_is_in_it(app: App, tmp_path: Path) -> None:
+def test_changes_that_only_holdfast_can_apply_are_no_export(make_app: Callable[..., App], tmp_path: Path) -> None:
+    app = make_app(targets=[FakeTarget("local")])
     app.create()
     app.sources["storage"].files["new"] = b"new"
     app.create(type=BackupType.INCREMENTAL)
-    report = export(app, tmp_path / "out.zip")
-    assert "storage/storage.tar" in report.members
-    assert "storage/changes-1/storage.tar" in report.members
+    with pytest.raises(UsageError, match="holds changes only"):
+        export(app, tmp_path / "out.zip")
+    assert not (tmp_path / "out.zip").exists()
 
 
 def test_nothing_is_replaced(app: App, tmp_path: Path) -> None:
@@ -123,3 +125,17 @@ def test_the_sheet_is_in_english_and_in_the_language_of_the_application(app: App
     manifest = app.targets["local"].backups()[0].manifest
     assert sheet(manifest, [], "ru").count("sha256sum -c") == 2
     assert sheet(manifest, [], "en").count("sha256sum -c") == 1
+
+
+def test_a_repository_that_has_all_of_it_is_preferred_to_changes(make_app: Callable[..., App], tmp_path: Path) -> None:
+    app = make_app(targets=[FakeTarget("local"), FakeTarget("offsite", kind="repository", url="s3:far/away")])
+    app.create()
+    app.sources["storage"].files["new"] = b"new"
+    app.create(type=BackupType.INCREMENTAL)
+    export(app, tmp_path / "out.zip")
+    with zipfile.ZipFile(tmp_path / "out.zip") as file:
+        members = file.namelist()
+        tar = file.read("storage/storage.tar")
+    assert not any("changes" in name for name in members)
+    assert b"film.mp4" in tar
+    assert b"new" in tar

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import msgspec
 
@@ -171,6 +171,7 @@ class RowSink(RowStore, Protocol):
         ...
 
 
+@runtime_checkable
 class DatabaseSource(Protocol):
     """A source that can give out its rows and take them back."""
 
