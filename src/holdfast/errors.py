@@ -1165,7 +1165,9 @@ class CatalogDamaged(HoldfastError):
     code = "catalog-damaged"
     exit_code = ExitCode.DAMAGED
     message = "the catalog {place} is damaged: {reason}"
-    hint = "Move it away and run `holdfast catalog rebuild`, which makes it again from the targets; backups are intact."
+    hint = (
+        "Run `holdfast catalog rebuild`: it puts the file aside and makes another from the targets; backups are intact."
+    )
 
 
 class CatalogNewer(HoldfastError):
