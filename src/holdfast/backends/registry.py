@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from types import MappingProxyType
 from typing import Protocol, cast
 
-from holdfast.backends import urls
+from holdfast.backends.lookup import find_opener
 from holdfast.backends.options import BackendOptions
-from holdfast.errors import Phrase, UsageError
 from holdfast.protocols import Backend
 
 BACKENDS = MappingProxyType(
@@ -24,7 +22,6 @@ BACKENDS = MappingProxyType(
     }
 )
 ENTRY_POINTS = "holdfast.backends"
-_EXTRAS = MappingProxyType({"asyncssh": "sftp", "httpx2": "rest"})
 
 
 class BackendClass(Protocol):
@@ -46,7 +43,7 @@ def open_backend(url: str, *, options: BackendOptions | None = None) -> Backend:
         UsageError: the location cannot be read, or its kind is not installed.
     """
     options = BackendOptions() if options is None else options
-    backend = _load(urls.scheme_of(url), url).from_url(url, options)
+    backend = cast("BackendClass", find_opener(BACKENDS, ENTRY_POINTS, url)).from_url(url, options)
     atomic = bool(getattr(backend, "saves_are_atomic", True))
     if options.upload_bytes_per_s or options.download_bytes_per_s:
         from holdfast.backends.wrappers.limit import LimitBackend
@@ -66,33 +63,3 @@ def open_backend(url: str, *, options: BackendOptions | None = None) -> Backend:
 
         backend = ReadOnlyBackend(backend)
     return backend
-
-
-def _load(scheme: str, url: str) -> BackendClass:
-    target = BACKENDS.get(scheme)
-    if target is None:
-        from importlib import metadata
-
-        found = next(iter(metadata.entry_points(group=ENTRY_POINTS, name=scheme)), None)
-        if found is None:
-            known = ", ".join(sorted(BACKENDS))
-            shown = urls.without_secrets(url)
-            raise UsageError(
-                detail=Phrase(
-                    "{shown} names no known kind of storage ({known}); for a folder, write local:{shown}",
-                    {"shown": shown, "known": known},
-                )
-            )
-        return cast(BackendClass, found.load())
-    module, _, name = target.partition(":")
-    try:
-        return cast(BackendClass, getattr(import_module(module), name))
-    except ModuleNotFoundError as error:
-        extra = _EXTRAS.get(error.name or "")
-        if extra is None:
-            raise
-        raise UsageError(
-            detail=Phrase(
-                "storage of kind {scheme} needs: pip install holdfast[{extra}]", {"scheme": scheme, "extra": extra}
-            )
-        ) from error

@@ -76,10 +76,10 @@ def _read_kind(
 
 
 def _kind(reader: Reader, given: Mapping[str, object], at: KeyPath, kinds: PluginTable) -> str | None:
-    known = kinds.kinds()
     kind = given.get("kind")
-    if isinstance(kind, str) and kind in known:
+    if isinstance(kind, str) and kinds.has(kind):
         return kind
+    known = kinds.kinds()
     if "kind" not in given:
         reader.problems.add((*at, "kind"), reason="this is missing; it is one of {known}", known=listed(known))
         near = nearest("kind", given)

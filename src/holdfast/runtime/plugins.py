@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 class Row(NamedTuple):
@@ -34,6 +36,10 @@ class PluginTable:
         """All kinds, sorted."""
         return sorted({*self._rows, *_offered(self._group)})
 
+    def has(self, kind: str) -> bool:
+        """Whether there is such a kind; others are asked only about what is not ours, as that takes time."""
+        return kind in self._rows or kind in _offered(self._group)
+
     def target_class(self, kind: str) -> type[object]:
         """The class that does the work. Raises `KeyError` for a kind that is none."""
         return _load(self._row(kind).target)
@@ -53,6 +59,8 @@ class PluginTable:
 
 @cache
 def _offered(group: str) -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
     return {point.name: point for point in entry_points(group=group)}
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from types import MappingProxyType
 from typing import Protocol, cast
 
-from holdfast.backends import urls
+from holdfast.backends.lookup import find_opener
 from holdfast.backends.options import BackendOptions
-from holdfast.errors import Phrase, UsageError
 from holdfast.protocols.folder import Folder
 
 FOLDERS = MappingProxyType(
@@ -44,31 +42,4 @@ def open_folder(url: str, options: BackendOptions | None = None) -> Folder:
         UsageError: the location cannot be read, or its kind is not installed.
     """
     options = BackendOptions() if options is None else options
-    return _load(urls.scheme_of(url), url).from_url(url, options)
-
-
-def _load(scheme: str, url: str) -> FolderClass:
-    target = FOLDERS.get(scheme)
-    if target is None:
-        from importlib import metadata
-
-        found = next(iter(metadata.entry_points(group=ENTRY_POINTS, name=scheme)), None)
-        if found is None:
-            known = ", ".join(sorted(FOLDERS))
-            shown = urls.without_secrets(url)
-            raise UsageError(
-                detail=Phrase(
-                    "{shown} names no known kind of storage ({known}); for a folder, write local:{shown}",
-                    {"shown": shown, "known": known},
-                )
-            )
-        return cast(FolderClass, found.load())
-    module, _, name = target.partition(":")
-    try:
-        return cast(FolderClass, getattr(import_module(module), name))
-    except ModuleNotFoundError as error:
-        if error.name != "asyncssh":
-            raise
-        raise UsageError(
-            detail=Phrase("storage of kind {scheme} needs: pip install holdfast[sftp]", {"scheme": scheme})
-        ) from error
+    return cast("FolderClass", find_opener(FOLDERS, ENTRY_POINTS, url)).from_url(url, options)
