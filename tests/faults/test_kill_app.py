@@ -76,8 +76,6 @@ def after_rotate(app: FaultyApp, before: Before) -> None:
     app.require_whole()
     rotate_again(app)
     assert app.ids() == {target: ids[:KEPT] for target, ids in before.ids.items()}
-    # Files of a backup that is not listed any more go with the next backup, which looks for them.
-    create_again(app)
     app.require_whole()
 
 
@@ -145,8 +143,8 @@ def test_killed_at_some_system_calls(tmp_path: Path, rng: random.Random, command
 
 @pytest.mark.deep
 @every_command
-def test_killed_at_every_system_call(tmp_path: Path, rng: random.Random, command: Command) -> None:
+def test_killed_at_every_system_call(tmp_path: Path, command: Command) -> None:
     trials = Trials(tmp_path, command)
     steps, writes = trials.points(STEPS), trials.points(WRITES)
-    for point in steps + rng.sample(writes, min(100, len(writes))):
+    for point in steps + writes:
         trials.kill(point)
