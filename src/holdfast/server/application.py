@@ -17,6 +17,7 @@ from holdfast.server.hardening import Hardening
 from holdfast.server.health import health_router
 from holdfast.server.listing import Lists
 from holdfast.server.metrics import metrics_router
+from holdfast.server.oversight import oversight_router
 from holdfast.server.replies import failure, language_of
 from holdfast.server.runs import runs_router
 from holdfast.server.settings import ServerSettings
@@ -51,6 +52,7 @@ def create_server(site: Site, settings: ServerSettings, setup: SetupSecret | Non
         admin_router(site, lists),
         backups_router(lambda: site),
         runs_router(site),
+        oversight_router(site),
         health_router(site),
         metrics_router(site),
         setup_router(site, setup),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
+import anyio
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, StreamingResponse
 
@@ -28,7 +30,8 @@ RUNS_LISTED = N_("The runs were listed.")
 RUN_READ = N_("The run was read.")
 CANCEL_ASKED = N_("The run was asked to stop.")
 _FOLLOWERS = 32
-_WAIT_S = 1.0
+_LOOK_S = 0.2
+_TICKS_TO_SPEAK = 25
 _LONGEST_S = 3600
 RunId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="A run's id.")]
 
@@ -153,23 +156,27 @@ def _found(site: Site, run_id: str) -> Run:
     return run
 
 
-def _events(site: Site, run_id: str, seen: int, following: set[object]) -> Iterator[str]:
+async def _events(site: Site, run_id: str, seen: int, following: set[object]) -> AsyncIterator[str]:
+    """What is new, as often as a person can read it; waits without keeping a thread from others."""
     me = object()
     following.add(me)
     try:
         live = site.service.live.get(run_id)
-        for _second in range(_LONGEST_S):
+        for tick in range(int(_LONGEST_S / _LOOK_S)):
             if live is None:
                 break
-            ended = live.wait(_WAIT_S) if not live.after(seen) else live.ended
+            ended = live.ended
             for number, event in live.after(seen):
                 seen = number
                 kind = "progress" if isinstance(event, Progress) else "warning"
                 yield _message(kind, msgspec.to_builtins(event), number)
             if ended:
                 break
-            yield ": still at work\n\n"
-        yield _message("end", run_entry(_found(site, run_id)), seen + 1)
+            if tick % _TICKS_TO_SPEAK == 0:
+                yield ": still at work\n\n"
+            await anyio.sleep(_LOOK_S)
+        run = await run_in_threadpool(_found, site, run_id)
+        yield _message("end", run_entry(run), seen + 1)
     finally:
         following.discard(me)
 

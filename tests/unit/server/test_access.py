@@ -38,6 +38,10 @@ SCOPES = {
     "POST /api/v1/runs/{run_id}/cancel": Scope.BACKUP,
     "GET /api/v1/runs/{run_id}/events": Scope.READ,
     "GET /metrics": Scope.READ,
+    "GET /api/v1/status": Scope.READ,
+    "GET /api/v1/deliveries": Scope.READ,
+    "GET /api/v1/audit": Scope.ADMIN,
+    "GET /api/v1/audit/verify": Scope.ADMIN,
 }
 BODIES: dict[str, object] = {
     "/api/v1/admin/backup/restore": {"backup_id": ID},
