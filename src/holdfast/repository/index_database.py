@@ -64,7 +64,7 @@ def connect(path: Path) -> sqlite3.Connection:
     # transactions only means loading those index files again.
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA cache_size = -32768")
+    connection.execute("PRAGMA cache_size = -16384")
     layout = connection.execute("PRAGMA user_version").fetchone()[0]
     if layout not in (0, _LAYOUT):
         connection.close()

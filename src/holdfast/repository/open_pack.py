@@ -59,6 +59,10 @@ class OpenPack:
             self.buffers.append(self._shared)
         self._shared += sealed
 
+    def let_go(self) -> None:
+        """Forgets the blobs' bytes, which are stored by now, and keeps what lies where."""
+        self.buffers, self._shared = [], None
+
     def absorb(self, other: OpenPack) -> None:
         """Puts all blobs of another pack behind those of this one."""
         for blob in other.blobs():

@@ -34,7 +34,7 @@ DEFAULT_PACK_BYTES = 16 * 1024 * 1024
 INDEX_BLOBS = 50_000
 INDEX_AGE_S = 600.0
 _KIND_BYTE = {kind: bytes((kind,)) for kind in BlobType}
-_PACK_BLOBS = INDEX_BLOBS
+_PACK_BLOBS = 20_000
 """A pack of very small blobs is closed before it is full: what is remembered of each outweighs its content."""
 
 
@@ -173,6 +173,9 @@ class PackWriter:
             digest.update(buffer)
         pack_id = PackId(digest.digest())
         self._repository.backend.save(Handle(FileKind.PACK, pack_id.hex()), buffers)
+        # Whoever asked for this still holds the pack while the index is written.
+        del buffers
+        full.let_go()
         # INVARIANT: a pack is listed only after `save` confirmed that it is durable.
         with self._mutex:
             self._stored.append((pack_id, full.record))
