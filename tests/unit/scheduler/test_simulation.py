@@ -39,6 +39,8 @@ def live(world: World, days: float, *, jumps: bool) -> None:
     """Lets days pass in which anything can happen, then two calm ones."""
     rng, end = world.rng, world.clock.monotonic() + days * DAY_S
     slept = 0.0
+    # A policy counts from when a scheduler first sees it.
+    world.tick(world.nodes[0])
     while world.clock.monotonic() + slept < end:
         event = rng.random()
         if event < 0.02:
