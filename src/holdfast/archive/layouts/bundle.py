@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from holdfast.archive.layouts.layout import Container, Dated, Extra, FileRow, container_of, plain
+from holdfast.archive.layouts.layout import Container, Dated, FileRow, JustContent, container_of, plain
 from holdfast.model.backup import Manifest
 from holdfast.model.backup import stamp as stamp_of
 from holdfast.model.component import Component, Form, Role
@@ -17,7 +17,7 @@ MANIFEST = "manifest.json"
 _RECORD = re.compile(r"(backup_[0-9]{4}(?:_[0-9]{2}){5}(?:_[1-9][0-9]{0,3})?)\.(?:zip|json)")
 
 
-class Bundle:
+class Bundle(JustContent):
     """`backup_….zip` with `database.sql`, `<table>.json`, `config/…`, `storage/…` and `manifest.json`."""
 
     def form_for(self, forms: Sequence[Form], role: Role) -> Form:
@@ -42,20 +42,6 @@ class Bundle:
     def record_name(self, dated: Dated, files: Sequence[FileRow]) -> str:  # noqa: ARG002 - the protocol's signature
         """The record outside, which only an encrypted bundle has."""
         return f"{dated.backup_id}.json"
-
-    def complete_name(self, dated: Dated, component: Component, *, leading: bool) -> str:  # noqa: ARG002
-        """None."""
-        return ""
-
-    def extras(
-        self,
-        dated: Dated,  # noqa: ARG002 - the protocol's signature
-        manifest: Manifest,  # noqa: ARG002
-        files: Sequence[FileRow],  # noqa: ARG002
-        locate: Callable[[str], str],  # noqa: ARG002
-    ) -> Iterable[Extra]:
-        """None."""
-        return ()
 
     def record_fields(
         self,
@@ -91,7 +77,3 @@ class Bundle:
             if match is not None:
                 found.setdefault(stamp_of(match[1]), []).append(name)
         return found
-
-    def folder_of(self, dated: Dated) -> str:  # noqa: ARG002 - the protocol's signature
-        """None."""
-        return ""

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from holdfast.archive.layouts.layout import STAMP, Container, Dated, Extra, FileRow, container_of, ending, plain
+from holdfast.archive.layouts.layout import STAMP, Container, Dated, FileRow, JustContent, container_of, ending, plain
 from holdfast.model.backup import Manifest, Outcome
 from holdfast.model.component import Component, Form, Role
 
 _RECORD = re.compile(rf"manifest_({STAMP})\.json")
 
 
-class Flat:
+class Flat(JustContent):
     """`sessions_db_….db.gz`, `config_….tar.gz`, `manifest_….json`."""
 
     def form_for(self, forms: Sequence[Form], role: Role) -> Form:  # noqa: ARG002 - the protocol's signature
@@ -47,20 +47,6 @@ class Flat:
         """`manifest_<stamp>.json`."""
         return f"manifest_{dated.stamp}.json"
 
-    def complete_name(self, dated: Dated, component: Component, *, leading: bool) -> str:  # noqa: ARG002
-        """None."""
-        return ""
-
-    def extras(
-        self,
-        dated: Dated,  # noqa: ARG002 - the protocol's signature
-        manifest: Manifest,  # noqa: ARG002
-        files: Sequence[FileRow],  # noqa: ARG002
-        locate: Callable[[str], str],  # noqa: ARG002
-    ) -> Iterable[Extra]:
-        """None: the manifest says everything."""
-        return ()
-
     def record_fields(
         self, dated: Dated, manifest: Manifest, files: Sequence[FileRow], locate: Callable[[str], str]
     ) -> dict[str, object]:
@@ -80,7 +66,3 @@ class Flat:
     def records(self, names: Iterable[str]) -> dict[str, list[str]]:
         """The manifests."""
         return {match[1]: [match[0]] for name in names if (match := _RECORD.fullmatch(name)) is not None}
-
-    def folder_of(self, dated: Dated) -> str:  # noqa: ARG002 - the protocol's signature
-        """None."""
-        return ""

@@ -147,3 +147,25 @@ def unlike(name: str, used: set[str]) -> str:
     stem, dot, rest = base.partition(".")
     numbered = (f"{folder}{slash}{stem}-{number}{dot}{rest}" for number in range(2, 1_000_000))
     return next(one for one in numbered if one not in used)
+
+
+class JustContent:
+    """What layouts do that keep nothing but content and record: no joined file, no sidecars, no folder of a backup."""
+
+    def complete_name(self, dated: Dated, component: Component, *, leading: bool) -> str:  # noqa: ARG002
+        """None."""
+        return ""
+
+    def extras(
+        self,
+        dated: Dated,  # noqa: ARG002 - the protocol's signature
+        manifest: Manifest,  # noqa: ARG002
+        files: Sequence[FileRow],  # noqa: ARG002
+        locate: Callable[[str], str],  # noqa: ARG002
+    ) -> Iterable[Extra]:
+        """None."""
+        return ()
+
+    def folder_of(self, dated: Dated) -> str:  # noqa: ARG002 - the protocol's signature
+        """None."""
+        return ""
