@@ -48,7 +48,7 @@ class DumpFile:
         _refuse_existing(self._path)
         return plan_file(self._path, self._content)
 
-    def run(self) -> LoadReport:
+    def load(self) -> LoadReport:
         """Does it."""
         size_bytes = write_new(self._path, proved_blocks(self._content, self._request.cancelled))
         return file_report(self._path, size_bytes)

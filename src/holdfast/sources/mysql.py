@@ -98,7 +98,7 @@ class Mysql:
     def load(self, chain: Sequence[StoredContent], request: LoadRequest) -> LoadReport:
         """Restores into a new schema, judges it, and swaps it in. Raises `RestoreError` or `DamageError`."""
         if is_folder(request.destination):
-            return DumpFile(chain, request, self._base_dir).run()
+            return DumpFile(chain, request, self._base_dir).load()
         return self._load(chain, request).load()
 
     def _load(self, chain: Sequence[StoredContent], request: LoadRequest) -> MysqlLoad:
