@@ -183,7 +183,7 @@ class RestClient:
         if status == 416:
             return ShortRead(**context, got=0, wanted="some")
         if status in (401, 403, 407):
-            return AccessDenied(**context, reason=f"{reason} to {method}")
+            return AccessDenied(**context, reason=Phrase("{reason} to {method}", {"reason": reason, "method": method}))
         if status in _PASSING or (status >= 500 and status not in _LASTING):
             after = response.headers.get("Retry-After", "")
             return BackendUnavailable(
@@ -192,7 +192,7 @@ class RestClient:
         if 300 <= status < 400:
             # SAFETY: credentials never follow a redirection to where it leads.
             return BackendError(**context, reason="the server redirects elsewhere")
-        return BackendError(**context, reason=f"{reason} to {method}")
+        return BackendError(**context, reason=Phrase("{reason} to {method}", {"reason": reason, "method": method}))
 
     def _broken(self, error: httpx2.TransportError, what: object) -> BackendError:
         cause: BaseException | None = error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from holdfast.cli import values
 from holdfast.cli.output import Printer, count
 from holdfast.cli.text import _, translate_error, translated
+from holdfast.errors import Phrase
 
 if TYPE_CHECKING:
     from holdfast.errors import HoldfastError
@@ -89,7 +90,9 @@ def sentence(error: HoldfastError) -> str:
 def warn_problems(printer: Printer, problems: Iterable[Problem], *, where: str = "") -> None:
     """Says what is missing, thing by thing."""
     for problem in problems:
-        subject = f"{where}: {problem.subject}" if where and problem.subject else where or problem.subject
+        subject = where or problem.subject
+        if where and problem.subject:
+            subject = Phrase("{where}: {subject}", {"where": where, "subject": problem.subject})
         printer.warn("{subject}: {detail}", subject=subject or problem.code, detail=problem.detail or problem.code)
 
 

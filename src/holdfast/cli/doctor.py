@@ -47,7 +47,7 @@ def _print_hooks(printer: Printer, finished: FinishedHooks) -> None:
     for hook in finished.gone:
         printer.warn("the hook {hook} is not in the configuration any more and was not run", hook=hook)
     for error in finished.failed:
-        printer.warn("{detail}", detail=str(error))
+        printer.warn("{detail}", detail=error.phrase)
     if not finished.ran and not finished.gone:
         printer.note("No hook is due.")
 

@@ -9,7 +9,7 @@ import re
 
 import msgspec
 
-from holdfast.errors import FormatError, UnsupportedFormat
+from holdfast.errors import FormatError, Phrase, UnsupportedFormat
 from holdfast.format.document import Buffer, parse_id
 from holdfast.format.document import decode as decode_document
 from holdfast.format.polynomial import DEGREE, is_irreducible
@@ -61,7 +61,7 @@ def decode(document: Buffer, what: object = "config") -> RepositoryConfig:
         raise FormatError(object=what, reason="it is larger than any config")
     raw = decode_document(_CONFIG, document, what)
     if raw.version not in VERSIONS:
-        raise UnsupportedFormat(object=what, feature=f"repository version {raw.version}")
+        raise UnsupportedFormat(object=what, feature=Phrase("repository version {version}", {"version": raw.version}))
     if not _HEX.match(raw.chunker_polynomial):
         raise FormatError(object=what, reason="its chunker polynomial is not hexadecimal")
     polynomial = int(raw.chunker_polynomial, 16)
