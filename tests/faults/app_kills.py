@@ -24,6 +24,7 @@ STEPS = (
 WRITES = ("write", "pwrite64", "writev", "sendfile", "copy_file_range")
 CONFIGURATION = HEAD + SQLITE + FILES + ARCHIVE + REPOSITORY
 _CALL = re.compile(r"(\d+) +(\w+)\((.*)")
+_LOOKUP = re.compile(r"AT_FDCWD<[^>]*>")
 _STAMP = re.compile(r"\d{4}_\d{2}_\d{2}_\d{2}_\d{2}_\d{2}(?:_\d+)?")
 
 State = dict[str, object]
@@ -90,7 +91,8 @@ def traced(app: FaultyApp, arguments: tuple[str, ...], calls: tuple[str, ...]) -
             continue
         thread, call, rest = match.groups()
         counts[thread, call] += 1
-        if str(app.folder) in rest:
+        # Where a name is looked up says nothing about what it names: the folder of the application is where it runs.
+        if str(app.folder) in _LOOKUP.sub("", rest):
             points.add(Point(call, counts[thread, call]))
     return sorted(points)
 
