@@ -13,10 +13,8 @@ import re
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
-from holdfast.errors import DatabaseUnavailable, DumpFailed, RestoreRefused
-from holdfast.model.component import Role
-from holdfast.protocols import DumpRequest, LoadPlan, LoadReport, LoadRequest, StoredContent
-from holdfast.sources.content_file import DumpFile, is_folder
+from holdfast.errors import DatabaseUnavailable, DumpFailed
+from holdfast.protocols import DumpRequest, LoadRequest, StoredContent
 from holdfast.sources.mysql_dump import MysqlDump
 from holdfast.sources.mysql_load import MysqlLoad, destination_server
 from holdfast.sources.mysql_moment import Moment
@@ -24,6 +22,7 @@ from holdfast.sources.mysql_options import MysqlOptions
 from holdfast.sources.mysql_server import MysqlServer, address_of, ask_once, refuse_control_characters
 from holdfast.sources.rows.mysql_sink import MysqlSink
 from holdfast.sources.rows.mysql_store import MysqlRows
+from holdfast.sources.server_source import ServerSource
 from holdfast.sources.server_tools import Tool, Wanted, find_tool
 
 __all__ = ["Mysql", "MysqlOptions"]
@@ -38,38 +37,20 @@ _SIZE = (
 )
 
 
-class Mysql:
+class Mysql(ServerSource):
     """See `holdfast.protocols.Source`."""
 
     kind = "mysql"
-    role = Role.DATABASE
 
     def __init__(self, name: str, options: MysqlOptions, base_dir: Path) -> None:
-        self._name = name
         self._options = options
-        self._tools = str(base_dir / options.tools) if options.tools else ""
-        self._base_dir = base_dir
         self._server = MysqlServer(address_of(options, name), name, options.extra)
+        super().__init__(name, self._server.location, options.tools, base_dir)
         for table in options.exclude_tables:
             refuse_control_characters(table, name)
         if options.exclude_tables:
             # The dump program cuts `database.table` at the first dot.
             refuse_control_characters(self._server.address.database.replace(".", "\0"), name)
-
-    @property
-    def name(self) -> str:
-        """The operator's name for it."""
-        return self._name
-
-    def preflight(self) -> None:
-        """Connects, and asks the dump program for its version. Raises `SourceError`."""
-        self._dump_tool(self._server_version(), lambda: None)
-
-    def facts(self) -> dict[str, str]:
-        """Versions of the server and of the dump program, for people. Raises `SourceError`."""
-        server = self._server_version()
-        tool = self._dump_tool(server, lambda: None)
-        return {"server_version": server, "tool": f"{tool.path.rpartition('/')[2]} {tool.version}"}
 
     def estimate_bytes(self) -> int | None:
         """What the server says the tables take, indexes included."""
@@ -84,26 +65,12 @@ class Mysql:
     @contextlib.contextmanager
     def dump(self, request: DumpRequest) -> Generator[MysqlDump]:
         """Holds one moment. Raises `SourceError`."""
-        tool = self._dump_tool(self._server_version(), request.cancelled)
+        tool = self._tool(self._server_version(), request.cancelled)
         with contextlib.ExitStack() as held:
             moment = held.enter_context(Moment(self._server, frozenset(self._options.exclude_tables)))
             yield MysqlDump(self._server, self._options, tool, moment, request, held)
 
-    def plan(self, chain: Sequence[StoredContent], request: LoadRequest) -> LoadPlan:
-        """Says what `load` would do."""
-        if is_folder(request.destination):
-            return DumpFile(chain, request, self._base_dir).plan()
-        return self._load(chain, request).plan()
-
-    def load(self, chain: Sequence[StoredContent], request: LoadRequest) -> LoadReport:
-        """Restores into a new schema, judges it, and swaps it in. Raises `RestoreError` or `DamageError`."""
-        if is_folder(request.destination):
-            return DumpFile(chain, request, self._base_dir).load()
-        return self._load(chain, request).load()
-
     def _load(self, chain: Sequence[StoredContent], request: LoadRequest) -> MysqlLoad:
-        if request.paths:
-            raise RestoreRefused(destination=self._server.location, reason="a database has tables and no paths")
         silence_s = self._options.timeout_s or request.timeout_s
         return MysqlLoad(self._server, chain, request, self._base_dir, silence_s)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from holdfast.errors import DumpFailed, DumpIncomplete, DumpStalled, HoldfastError, Phrase
-from holdfast.model.component import Component, Form, Problem, Role, Shape
+from holdfast.errors import DumpFailed, Phrase
+from holdfast.model.component import Form, Problem
 from holdfast.protocols import DumpRequest, Entry
-from holdfast.runtime.programs import Patience, Program
+from holdfast.runtime.programs import Program
 from holdfast.sources.mysql_dialect import dialect_of
 from holdfast.sources.mysql_moment import Moment
 from holdfast.sources.mysql_options import MysqlOptions
@@ -16,10 +16,10 @@ from holdfast.sources.mysql_server import MysqlServer
 from holdfast.sources.mysql_statements import Kind
 from holdfast.sources.mysql_text import TextJudge
 from holdfast.sources.rows.changes import changes_entries, write_state
-from holdfast.sources.server_dump import JudgedOutput, file_entry
+from holdfast.sources.server_component import Dumped, ServerDump
+from holdfast.sources.server_source import shown_tool
 from holdfast.sources.server_tools import Tool
 
-_SHOWN = 3
 _FILE_NAME = "database.sql"
 _OPTIONS = (
     "--single-transaction",
@@ -38,11 +38,11 @@ _OPTIONS_OF_MYSQL = ("--column-statistics=0", "--set-gtid-purged=OFF")
 _FICKLE = "its engine has no transactions: rows that change during the dump may be torn"
 
 
-class MysqlDump:
-    """A dump of one moment; see `holdfast.protocols.Dump`.
+class MysqlDump(ServerDump):
+    """A dump of one moment. The text can be read once: a second run of the dump program would see another state."""
 
-    The text can be read once: a second run of the dump program would see another state.
-    """
+    kind = "mysql"
+    all_forms = (Form.SQL, Form.CHANGES)
 
     def __init__(
         self,
@@ -57,23 +57,13 @@ class MysqlDump:
         self._options = options
         self._tool = tool
         self._moment = moment
-        self._request = request
-        self._held = held
-        self._rows: dict[Form, dict[str, int]] = {}
         self._started = False
-        self._state_written = False
-        self._problems = [
+        dumped = Dumped(server.source, server.location, options.timeout_s or request.timeout_s)
+        super().__init__(dumped, request, held)
+        self._problems += [
             Problem(code="not-transactional", subject=name, detail=_FICKLE)
             for name in sorted(moment.catalog.fickle & set(moment.tables))
         ]
-
-    def forms(self) -> Sequence[Form]:
-        """SQL text, which is what the database's own tools read, and changes."""
-        return (Form.SQL, Form.CHANGES)
-
-    def shape(self, form: Form) -> Shape:
-        """One file; one for each table for changes."""
-        return Shape.FILES if form is Form.CHANGES else Shape.FILE
 
     def file_name(self, form: Form) -> str:
         """`database.sql`."""
@@ -87,18 +77,9 @@ class MysqlDump:
             return
         if self._started:
             raise DumpFailed(source=self._server.source, reason="a second dump would be of another moment")
-        outputs: list[JudgedOutput] = []
         judge = TextJudge(dialect_of(self._moment.catalog.server_version), self._moment.released)
 
-        def opened() -> JudgedOutput:
-            output = JudgedOutput(self._server.source, self._start, judge, lambda: self._agrees(form, judge))
-            outputs.append(output)
-            self._held.callback(output.close)
-            return output
-
-        yield file_entry(self.file_name(form), opened)
-        if not any(output.whole for output in outputs):
-            raise DumpIncomplete(source=self._server.source, reason="it was not read to its end")
+        yield from self._one_file(form, judge, self._start, lambda: self._agrees(form, judge))
 
     def _start(self) -> Program:
         self._started = True
@@ -110,29 +91,18 @@ class MysqlDump:
         command += [] if self._keeps_definitions else _OPTIONS_OF_MYSQL
         left_out = "--ignore-table-data" if self._keeps_definitions else "--ignore-table"
         command += [f"{left_out}={database}.{name}" for name in self._options.exclude_tables]
-        patience = Patience(self._options.timeout_s or self._request.timeout_s, self._silent, self._request.cancelled)
-        try:
-            return Program([*command, "--", database], patience, pass_fds=access.pass_fds, secrets=access.secrets)
-        except OSError as error:
-            reason = Phrase("{path} cannot be run: {reason}", {"path": self._tool.path, "reason": error.strerror})
-            raise DumpFailed(source=self._server.source, reason=reason) from error
+        return self._program([*command, "--", database], pass_fds=access.pass_fds, secrets=access.secrets)
 
     @property
     def _keeps_definitions(self) -> bool:
         """Whether the program is MariaDB's, which can leave out the rows of a table and keep its definition."""
         return "MariaDB" in self._tool.version
 
-    def _silent(self, seconds: float) -> HoldfastError:
-        return DumpStalled(source=self._server.source, seconds=round(seconds, 1))
-
     def _agrees(self, form: Form, judge: TextJudge) -> None:
         catalog = self._moment.catalog
         left_out = frozenset(() if self._keeps_definitions else self._options.exclude_tables)
         wanted = {thing for thing in catalog.things if thing.kind is not Kind.TABLE or thing.name not in left_out}
-        missing = sorted(thing.shown for thing in wanted - judge.things)
-        if missing:
-            more = Phrase(" and {count} more", {"count": len(missing) - _SHOWN}) if len(missing) > _SHOWN else ""
-            self._incomplete(Phrase("it lacks {names}{more}", {"names": ", ".join(missing[:_SHOWN]), "more": more}))
+        self._lacks({thing.shown for thing in wanted - judge.things})
         triggers = sum(table not in left_out for table in catalog.triggers.values())
         if judge.triggers != triggers:
             self._incomplete(
@@ -156,9 +126,6 @@ class MysqlDump:
             write_state(self._moment.store, self._request.state, self._request.cancelled)
             self._state_written = True
 
-    def _incomplete(self, reason: str) -> None:
-        raise DumpIncomplete(source=self._server.source, reason=reason)
-
     def _changes(self) -> Iterator[Entry]:
         rows: dict[str, int] = {}
         if not self._started:
@@ -167,15 +134,11 @@ class MysqlDump:
         self._state_written = True
         self._rows[Form.CHANGES] = rows
 
-    def component(self, form: Form) -> Component:
-        """What was dumped. Raises `DumpIncomplete` if the entries were not read to their end."""
-        rows = self._rows.get(form)
-        if rows is None:
-            raise DumpIncomplete(source=self._server.source, reason="it was not read to its end")
+    def _facts(self, form: Form) -> dict[str, str]:
         catalog = self._moment.catalog
         facts = {
             "server_version": catalog.server_version,
-            "tool": f"{self._tool.path.rpartition('/')[2]} {self._tool.version}",
+            "tool": shown_tool(self._tool),
             "database": self._server.address.database,
             "charset": catalog.charset,
             "collation": catalog.collation,
@@ -185,19 +148,4 @@ class MysqlDump:
             facts["left_out"] = ", ".join(self._options.exclude_tables)
         if catalog.lost:
             facts["definers_missing"] = ", ".join(catalog.lost)
-        return Component(
-            name=self._server.source,
-            kind="mysql",
-            role=Role.DATABASE,
-            form=form,
-            shape=self.shape(form),
-            file_name=self.file_name(form),
-            original=self._server.location,
-            rows=rows,
-            facts=facts,
-            problems=tuple(self._problems),
-        )
-
-    def problem(self, problem: Problem) -> None:
-        """Notes a problem that the reader of the entries met."""
-        self._problems.append(problem)
+        return facts

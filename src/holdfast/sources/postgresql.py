@@ -13,10 +13,8 @@ import re
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
-from holdfast.errors import DatabaseUnavailable, DumpFailed, RestoreRefused
-from holdfast.model.component import Role
-from holdfast.protocols import DumpRequest, LoadPlan, LoadReport, LoadRequest, StoredContent
-from holdfast.sources.content_file import DumpFile, is_folder
+from holdfast.errors import DatabaseUnavailable, DumpFailed
+from holdfast.protocols import DumpRequest, LoadRequest, StoredContent
 from holdfast.sources.postgresql_counts import HeldSnapshot
 from holdfast.sources.postgresql_dump import PostgresqlDump
 from holdfast.sources.postgresql_load import PostgresqlLoad, destination_server
@@ -24,6 +22,7 @@ from holdfast.sources.postgresql_options import PostgresqlOptions
 from holdfast.sources.postgresql_server import PostgresqlServer, address_of
 from holdfast.sources.rows.postgresql_sink import PostgresqlSink
 from holdfast.sources.rows.postgresql_store import PostgresqlRows
+from holdfast.sources.server_source import ServerSource
 from holdfast.sources.server_tools import Tool, Wanted, find_tool
 
 __all__ = ["Postgresql", "PostgresqlOptions"]
@@ -32,32 +31,15 @@ _ELSEWHERE = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/op
 _PACKAGE = "postgresql-client"
 
 
-class Postgresql:
+class Postgresql(ServerSource):
     """See `holdfast.protocols.Source`."""
 
     kind = "postgresql"
-    role = Role.DATABASE
 
     def __init__(self, name: str, options: PostgresqlOptions, base_dir: Path) -> None:
-        self._name = name
         self._options = options
-        self._tools = str(base_dir / options.tools) if options.tools else ""
-        self._base_dir = base_dir
         self._server = PostgresqlServer(address_of(options, name), name)
-
-    @property
-    def name(self) -> str:
-        """The operator's name for it."""
-        return self._name
-
-    def preflight(self) -> None:
-        """Connects, and asks `pg_dump` for its version. Raises `SourceError`."""
-        self._dump_tool(self._server_version(), lambda: None)
-
-    def facts(self) -> dict[str, str]:
-        """Versions of the server and of `pg_dump`, for people. Raises `SourceError`."""
-        server = self._server_version()
-        return {"server_version": server, "tool": f"pg_dump {self._dump_tool(server, lambda: None).version}"}
+        super().__init__(name, self._server.location, options.tools, base_dir)
 
     def estimate_bytes(self) -> int | None:
         """What the server says the database takes, indexes included."""
@@ -75,24 +57,10 @@ class Postgresql:
         """Holds one snapshot. Raises `SourceError`."""
         with contextlib.ExitStack() as held:
             snapshot = held.enter_context(HeldSnapshot(self._server, self._options))
-            tool = self._dump_tool(snapshot.catalog.server_version, request.cancelled)
+            tool = self._tool(snapshot.catalog.server_version, request.cancelled)
             yield PostgresqlDump(self._server, self._options, tool, snapshot, request, held)
 
-    def plan(self, chain: Sequence[StoredContent], request: LoadRequest) -> LoadPlan:
-        """Says what `load` would do."""
-        if is_folder(request.destination):
-            return DumpFile(chain, request, self._base_dir).plan()
-        return self._load(chain, request).plan()
-
-    def load(self, chain: Sequence[StoredContent], request: LoadRequest) -> LoadReport:
-        """Restores into a new database, judges it, and swaps it in. Raises `RestoreError` or `DamageError`."""
-        if is_folder(request.destination):
-            return DumpFile(chain, request, self._base_dir).load()
-        return self._load(chain, request).load()
-
     def _load(self, chain: Sequence[StoredContent], request: LoadRequest) -> PostgresqlLoad:
-        if request.paths:
-            raise RestoreRefused(destination=self._server.location, reason="a database has tables and no paths")
         silence_s = self._options.timeout_s or request.timeout_s
 
         def find(content: StoredContent) -> str:

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from typing import cast
 
 from holdfast.sources.line_ends import count_line_ends
 from holdfast.sources.postgresql_names import TableName, Thing, copied_table
@@ -256,9 +257,11 @@ def _whole_pieces(buffer: bytes | bytearray, at: int) -> tuple[int, int, int]:
         Where that ends, where a piece begins that is some pieces before it (or where this began), and how many line
         ends are part of lengths.
     """
-    unpack, in_length, found = _LENGTH.unpack_from, _LINE_ENDS_IN_LENGTH, 0
+    unpack = cast("Callable[[bytes | bytearray, int], tuple[int, int]]", _LENGTH.unpack_from)
+    in_length = _LINE_ENDS_IN_LENGTH
     before = mark = at
-    length, more = 0, True
+    found = length = 0
+    more = True
     with contextlib.suppress(struct.error, IndexError):  # the end of the buffer, or a long piece
         while more:
             before, mark = mark, at

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from holdfast.errors import DumpFailed, DumpIncomplete, DumpStalled, HoldfastError, Phrase
-from holdfast.model.component import Component, Form, Problem, Role, Shape
+from holdfast.errors import Phrase
+from holdfast.model.component import Form
 from holdfast.protocols import DumpRequest, Entry
-from holdfast.runtime.programs import Patience, Program
+from holdfast.runtime.programs import Program
 from holdfast.sources.postgresql_archive import ArchiveJudge
 from holdfast.sources.postgresql_counts import HeldSnapshot, left_out_tables
 from holdfast.sources.postgresql_names import TableName, comparable
@@ -17,15 +17,17 @@ from holdfast.sources.postgresql_server import PostgresqlServer
 from holdfast.sources.postgresql_text import TextJudge
 from holdfast.sources.rows.changes import changes_entries, write_state
 from holdfast.sources.rows.postgresql_store import PostgresqlRows
-from holdfast.sources.server_dump import JudgedOutput, file_entry, plain_file_name
+from holdfast.sources.server_component import Dumped, ServerDump
+from holdfast.sources.server_dump import plain_file_name
+from holdfast.sources.server_source import shown_tool
 from holdfast.sources.server_tools import Tool
 
-_FORMS = (Form.NATIVE, Form.SQL, Form.CHANGES)
-_SHOWN = 3
 
+class PostgresqlDump(ServerDump):
+    """A dump over a held snapshot."""
 
-class PostgresqlDump:
-    """A dump over a held snapshot; see `holdfast.protocols.Dump`."""
+    kind = "postgresql"
+    all_forms = (Form.NATIVE, Form.SQL, Form.CHANGES)
 
     def __init__(
         self,
@@ -40,19 +42,8 @@ class PostgresqlDump:
         self._options = options
         self._tool = tool
         self._snapshot = snapshot
-        self._request = request
-        self._held = held
-        self._rows: dict[Form, dict[str, int]] = {}
-        self._problems: list[Problem] = []
-        self._state_written = False
-
-    def forms(self) -> Sequence[Form]:
-        """The custom format, plain SQL, and changes."""
-        return _FORMS
-
-    def shape(self, form: Form) -> Shape:
-        """One file; one for each table for changes."""
-        return Shape.FILES if form is Form.CHANGES else Shape.FILE
+        dumped = Dumped(server.source, server.location, options.timeout_s or request.timeout_s)
+        super().__init__(dumped, request, held)
 
     def file_name(self, form: Form) -> str:
         """`<database>.dump` or `database.sql`."""
@@ -66,23 +57,13 @@ class PostgresqlDump:
             yield from self._changes()
             return
         judge = ArchiveJudge() if form is Form.NATIVE else TextJudge()
-        outputs: list[JudgedOutput] = []
-
-        def opened() -> JudgedOutput:
-            output = JudgedOutput(
-                self._server.source,
-                lambda: self._start(form),
-                judge,
-                lambda: self._agrees(form, judge),
-                lambda _ending: self._snapshot.explain(),
-            )
-            outputs.append(output)
-            self._held.callback(output.close)
-            return output
-
-        yield file_entry(self.file_name(form), opened)
-        if not any(output.whole for output in outputs):
-            raise DumpIncomplete(source=self._server.source, reason="it was not read to its end")
+        yield from self._one_file(
+            form,
+            judge,
+            lambda: self._start(form),
+            lambda: self._agrees(form, judge),
+            lambda _ending: self._snapshot.explain(),
+        )
 
     def _start(self, form: Form) -> Program:
         access = self._held.enter_context(self._server.for_programs(self._snapshot.connection))
@@ -92,33 +73,12 @@ class PostgresqlDump:
         command += [f"--schema={_pattern(name)}" for name in self._options.schemas]
         tables = sorted(left_out_tables(self._options.exclude_tables))
         command += [f"--exclude-table-data={_pattern(table.schema)}.{_pattern(table.name)}" for table in tables]
-        patience = Patience(self._silence_s, self._silent, self._request.cancelled)
-        try:
-            return Program(
-                command,
-                patience,
-                environment=access.environment,
-                pass_fds=access.pass_fds,
-                secrets=access.secrets,
-            )
-        except OSError as error:
-            reason = Phrase("{path} cannot be run: {reason}", {"path": self._tool.path, "reason": error.strerror})
-            raise DumpFailed(source=self._server.source, reason=reason) from error
-
-    @property
-    def _silence_s(self) -> float:
-        return self._options.timeout_s or self._request.timeout_s
-
-    def _silent(self, seconds: float) -> HoldfastError:
-        return DumpStalled(source=self._server.source, seconds=round(seconds, 1))
+        return self._program(command, environment=access.environment, pass_fds=access.pass_fds, secrets=access.secrets)
 
     def _agrees(self, form: Form, judge: ArchiveJudge | TextJudge) -> None:
         counts, catalog = self._snapshot.counts(), self._snapshot.catalog
         found = {comparable(thing) for thing in judge.things}
-        missing = sorted(thing.shown for thing in {comparable(thing) for thing in catalog.things} - found)
-        if missing:
-            more = Phrase(" and {count} more", {"count": len(missing) - _SHOWN}) if len(missing) > _SHOWN else ""
-            self._incomplete(Phrase("it lacks {names}{more}", {"names": ", ".join(missing[:_SHOWN]), "more": more}))
+        self._lacks({thing.shown for thing in {comparable(thing) for thing in catalog.things} - found})
         for table, count in counts.items():
             if judge.rows.get(table) != count:
                 self._incomplete(
@@ -140,9 +100,6 @@ class PostgresqlDump:
                 write_state(store, self._request.state, self._request.cancelled)
             self._state_written = True
 
-    def _incomplete(self, reason: str) -> None:
-        raise DumpIncomplete(source=self._server.source, reason=reason)
-
     def _changes(self) -> Iterator[Entry]:
         rows: dict[str, int] = {}
         with self._store() as store:
@@ -155,15 +112,12 @@ class PostgresqlDump:
             self._server.plain, self._server.location, self._server.source, self._snapshot.snapshot_id
         )
 
-    def component(self, form: Form) -> Component:
-        """What was dumped. Raises `DumpIncomplete` if the entries were not read to their end."""
-        rows = self._rows.get(form)
-        if rows is None:
-            raise DumpIncomplete(source=self._server.source, reason="it was not read to its end")
+    def _facts(self, form: Form) -> dict[str, str]:
+        del form  # they are the same for all
         catalog = self._snapshot.catalog
         facts = {
             "server_version": catalog.server_version,
-            "tool": f"pg_dump {self._tool.version}",
+            "tool": shown_tool(self._tool),
             "encoding": catalog.encoding,
             "collate": catalog.collate,
             "ctype": catalog.ctype,
@@ -172,22 +126,7 @@ class PostgresqlDump:
             facts["rows_left_out"] = ", ".join(self._options.exclude_tables)
         if self._options.schemas:
             facts["schemas"] = ", ".join(self._options.schemas)
-        return Component(
-            name=self._server.source,
-            kind="postgresql",
-            role=Role.DATABASE,
-            form=form,
-            shape=self.shape(form),
-            file_name=self.file_name(form),
-            original=self._server.location,
-            rows=rows,
-            facts=facts,
-            problems=tuple(self._problems),
-        )
-
-    def problem(self, problem: Problem) -> None:
-        """Notes a problem that the reader of the entries met."""
-        self._problems.append(problem)
+        return facts
 
 
 def _said(rows: dict[TableName, int], table: TableName) -> str:
