@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import msgspec
@@ -16,6 +16,7 @@ from holdfast.model.access import AuditEntry, AuditVerdict
 
 _TURN = "audit"
 _THE_ONE = 1
+_AT_ONCE = 500
 
 
 class AuditLog:
@@ -67,9 +68,7 @@ class AuditLog:
                 whole log was put in place of the newer.
         """
         with self._storage.read() as connection:
-            rows = connection.execute(sa.select(audit).order_by(audit.c.number)).mappings().all()
-            head = _head(connection)
-        return self._chain.judge([_entry(row) for row in rows], head, expected_head)
+            return self._chain.judge(lambda: _by_number(connection), _head(connection), expected_head)
 
     def entries(self, limit: int = 100, before: int | None = None) -> list[AuditEntry]:
         """Entries, newest first; those with a smaller number than `before` if it is given."""
@@ -95,6 +94,14 @@ class AuditLog:
         values = {"one": _THE_ONE, **self._chain.head(entry.number, entry.chain)._asdict()}
         self._storage.upsert(connection, audit_head, [values], [audit_head.c.one])
         return entry
+
+
+def _by_number(connection: sa.Connection) -> Iterator[AuditEntry]:
+    statement = sa.select(audit).order_by(audit.c.number).execution_options(yield_per=_AT_ONCE)
+    # Who has seen enough lets go of the rest; a cursor of the server must not outlive that.
+    with connection.execute(statement) as result:
+        for row in result.mappings():
+            yield _entry(row)
 
 
 def _head(connection: sa.Connection) -> Head | None:

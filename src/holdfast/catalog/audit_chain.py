@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from holdfast.catalog.columns import encoded, micros
@@ -47,48 +47,43 @@ class Chain:
             self.head(head.entries, head.chain).mac.encode(), _bytes(head.mac)
         )
 
-    def judge(self, entries: Sequence[AuditEntry], head: Head | None, expected: str = "") -> AuditVerdict:
-        """Whether a log is what was written.
+    def judge(self, read: Callable[[], Iterable[AuditEntry]], head: Head | None, expected: str = "") -> AuditVerdict:
+        """Whether a log is what was written. Keeps none of it in memory.
 
         Args:
-            entries: all there are, by number.
+            read: reads all entries by number; called a second time if something is wrong.
             head: as it is stored; None if it is missing.
             expected: chain value of an entry, or of the whole log, that was noted elsewhere; empty for none.
         """
-        last = entries[-1].chain if entries else GENESIS
-        bad, reason = self._first_bad(entries) or self._bad_end(entries, head) or (0, "")
-        if not bad and expected and expected not in {GENESIS, *(entry.chain for entry in entries)}:
-            bad, reason = len(entries) + 1, "cut"
-        return AuditVerdict(entries=len(entries), head=last, first_bad=bad, reason=reason)
-
-    def _first_bad(self, entries: Sequence[AuditEntry]) -> tuple[int, str] | None:
-        previous = GENESIS
-        for number, entry in enumerate(entries, start=1):
-            if entry.number != number:
-                return number, "missing"
-            if not _same(self.link(previous, entry), entry.chain):
-                return number, self._what_happened(previous, entry, entries)
+        previous, count, noted = GENESIS, 0, expected in ("", GENESIS)
+        bad, reason = 0, ""
+        for count, entry in enumerate(read(), start=1):
+            if not bad and entry.number != count:
+                bad, reason = count, "missing"
+            elif not bad and not _same(self.link(previous, entry), entry.chain):
+                bad, reason = count, self._what_happened(previous, entry, read)
             previous = entry.chain
-        return None
+            noted = noted or entry.chain == expected
+        if not bad:
+            bad, reason = self._bad_end(count, previous, head) or (0, "")
+        if not bad and not noted:
+            bad, reason = count + 1, "cut"
+        return AuditVerdict(entries=count, head=previous, first_bad=bad, reason=reason)
 
-    def _what_happened(self, previous: str, entry: AuditEntry, entries: Iterable[AuditEntry]) -> str:
+    def _what_happened(self, previous: str, entry: AuditEntry, read: Callable[[], Iterable[AuditEntry]]) -> str:
         if _same(self.broken_link(previous, entry), entry.chain):
             return "cut"
-        if any(_same(self.link(other, entry), entry.chain) for other in (GENESIS, *(one.chain for one in entries))):
+        if _same(self.link(GENESIS, entry), entry.chain):
             return "reordered"
-        return "edited"
+        return "reordered" if any(_same(self.link(one.chain, entry), entry.chain) for one in read()) else "edited"
 
-    def _bad_end(self, entries: Sequence[AuditEntry], head: Head | None) -> tuple[int, str] | None:
-        if head is None or not self.authentic(head):
-            return len(entries) + 1, "cut"
-        if head.entries > len(entries):
-            return len(entries) + 1, "cut"
-        if head.entries < len(entries):
+    def _bad_end(self, count: int, last: str, head: Head | None) -> tuple[int, str] | None:
+        """What is wrong with the head of a log of which every link is right."""
+        if head is None or not self.authentic(head) or head.entries > count:
+            return count + 1, "cut"
+        if head.entries < count:
             return head.entries + 1, "edited"
-        # The count fits and every link does, so that the last link is the head's unless the head is of another log.
-        return (
-            None if _same(head.chain, entries[-1].chain if entries else GENESIS) else (max(1, len(entries)), "edited")
-        )
+        return None if _same(head.chain, last) else (max(1, count), "edited")
 
     def _mac(self, purpose: bytes, *parts: str) -> str:
         message = b"\0".join([purpose, *(_bytes(part) for part in parts)])

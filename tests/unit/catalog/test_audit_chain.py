@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from holdfast.catalog.audit_chain import GENESIS, Chain, Head
-from holdfast.model.access import AuditEntry
+from holdfast.model.access import AuditEntry, AuditVerdict
 from unit.catalog.kit import KEY, after
 
 CHAIN = Chain(KEY)
@@ -25,6 +25,10 @@ def whole(count: int) -> tuple[Log, Head]:
         draft = AuditEntry(number=number, at=after(number // 2), actor=WORDS[number % 2], action="a", detail={"n": "1"})
         log.append(replace(draft, chain=CHAIN.link(log[-1].chain if log else GENESIS, draft)))
     return log, CHAIN.head(count, log[-1].chain if log else GENESIS)
+
+
+def judge(log: Log, head: Head | None, expected: str = "") -> AuditVerdict:
+    return CHAIN.judge(lambda: iter(log), head, expected)
 
 
 @st.composite
@@ -59,7 +63,7 @@ def test_only_the_log_that_was_written_is_whole(count: int, done: list[Change], 
     changed = log
     for change in done:
         changed = change(changed)
-    verdict = CHAIN.judge(changed, None if cut_head else head)
+    verdict = judge(changed, None if cut_head else head)
     assert verdict.whole == (changed == log and not cut_head)
     assert verdict.entries == len(changed)
     if not verdict.whole:
@@ -73,9 +77,9 @@ def test_a_head_of_its_own_does_not_help_without_the_key(count: int, kept: int) 
     log, head = whole(count)
     shorter = log[: min(kept, count - 1)]
     last = shorter[-1].chain if shorter else GENESIS
-    assert not CHAIN.judge(shorter, head._replace(entries=len(shorter), chain=last)).whole
-    assert not CHAIN.judge(shorter, Chain(b"guess" * 8).head(len(shorter), last)).whole
-    assert not CHAIN.judge(shorter, head).whole
+    assert not judge(shorter, head._replace(entries=len(shorter), chain=last)).whole
+    assert not judge(shorter, Chain(b"guess" * 8).head(len(shorter), last)).whole
+    assert not judge(shorter, head).whole
 
 
 @given(st.integers(0, 12), st.integers(0, 12))
@@ -83,6 +87,6 @@ def test_an_older_log_is_whole_but_for_a_head_that_was_noted(count: int, more: i
     log, _head = whole(count + more)
     older, head = whole(count)
     noted = log[-1].chain if log else GENESIS
-    assert CHAIN.judge(older, head).whole
-    assert CHAIN.judge(older, head, noted).whole == (more == 0)
-    assert CHAIN.judge(log, CHAIN.head(len(log), noted), older[-1].chain if older else "").whole
+    assert judge(older, head).whole
+    assert judge(older, head, noted).whole == (more == 0)
+    assert judge(log, CHAIN.head(len(log), noted), older[-1].chain if older else "").whole
