@@ -969,6 +969,14 @@ class DestinationRefused(HoldfastError):
     hint = "If it is your own server, write its name or address into allow under [notify] in holdfast.toml."
 
 
+class ReportNotWritten(HoldfastError):
+    """The file of a report could not be made."""
+
+    code = "report-not-written"
+    message = "the report could not be written to {path}: {reason}"
+    hint = "Check that the folder is there and has room, then run the command again."
+
+
 # --- what became of it --------------------------------------------------------------------------------
 
 

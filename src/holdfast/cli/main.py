@@ -43,6 +43,7 @@ COMMANDS = {
     "audit": Lazy("holdfast.cli.audit:audit", help="Show who did what, and whether that record is whole."),
     "catalog": Lazy("holdfast.cli.catalog:catalog", help="Look after the catalog of runs, tokens and settings."),
     "notify": Lazy("holdfast.cli.notify:notify", help="Try the channels, and see what became of messages."),
+    "report": Lazy("holdfast.cli.report:report", help="Report on backups, restores and the backup system."),
     "config": Lazy("holdfast.cli.config:config", help="Check, show and describe the configuration of an application."),
     "init": Lazy("holdfast.cli.init:command", help="Look at an application and write a configuration for it."),
     "repo": Lazy("holdfast.cli.repo:repo", help="Work with a repository in the restic format."),

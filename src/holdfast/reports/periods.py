@@ -39,6 +39,11 @@ def last_days(count: int, now: datetime, zone: tzinfo) -> Period:
     return Period(_midnight(today - timedelta(days=count - 1), zone), now)
 
 
+def days_before(count: int, day: date, zone: tzinfo) -> Period:
+    """So many days before a day, which is not one of them."""
+    return Period(_midnight(day - timedelta(days=count), zone), _midnight(day, zone))
+
+
 def days_in(period: Period, zone: tzinfo) -> list[date]:
     """The days a period touches, in order."""
     first, last = period.since.astimezone(zone).date(), (period.until - timedelta(microseconds=1)).astimezone(zone)
