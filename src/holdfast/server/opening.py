@@ -17,6 +17,7 @@ from holdfast.scheduler.loop import Scheduler
 from holdfast.server.sentry import Sentry
 from holdfast.server.settings import ServerSettings
 from holdfast.server.site import Site
+from holdfast.service.reporting import Reporter
 from holdfast.service.schedule_settings import create_request
 from holdfast.service.service import Service
 from holdfast.service.telling import Teller
@@ -31,6 +32,7 @@ class Deployment:
         site: what routes share.
         scheduler: runs policies when they are due.
         courier: brings messages to people.
+        reporter: sends reports when they are due.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Deployment:
             clock = app.context.clock
             self.courier: Courier = courier(app.config, self.catalog.deliveries, clock=clock)
         self.teller = Teller(self.courier, self.catalog.runs, limits(self.config))
+        self.reporter = Reporter(self.catalog, open_app, self.teller.tell)
         self.service = Service(open_app, self.catalog, hears=self.teller, clock=clock)
         self.site = Site(self.service, Sentry(self.catalog.tokens, clock=clock), self.teller.tell)
         self.scheduler = Scheduler(

@@ -151,6 +151,8 @@ def _threads(deployment: Deployment, cancel: CancelToken, *, schedule: bool) -> 
     }
     if schedule:
         works["scheduler"] = lambda: deployment.scheduler.serve(cancel, grace_s=GRACE_S)
+    if schedule and "report" in deployment.config.notify.on:
+        works["reports"] = lambda: deployment.reporter.serve(cancel)
     return [threading.Thread(target=work, name=name) for name, work in works.items()]
 
 
