@@ -84,10 +84,10 @@ class ActiveRun:
                     failed(final)
         except Interrupted:
             LOGGER.info("run %s was stopped before it began", self.run.run_id)
-        except Exception:
-            # The edge of a thread. The run is found without signs of life later, or still waits and becomes overdue:
-            # either is told.
-            LOGGER.exception("run %s ended unexpectedly", self.run.run_id)
+        except HoldfastError as error:
+            # The run is found without signs of life later, or still waits and becomes overdue: either is told. Any
+            # other error ends the thread, which Python reports, with the same consequences.
+            LOGGER.error("what became of run %s is not written down: %s", self.run.run_id, error)
         finally:
             self._over.set()
 
