@@ -138,3 +138,21 @@ def test_a_table_may_be_named_with_its_schema(tmp_path: Path, server: DatabaseSe
     shop.home.run("restore", "latest", "--table", f"{schema}.users", "--yes")
     assert shop.users() == rows
     assert "other.users" in shop.home.run("restore", "latest", "--table", "other.users", "--yes", status=2).err
+
+
+def test_roles_are_kept_as_the_page_says(tmp_path: Path, server: DatabaseServer) -> None:
+    if server.kind != "postgresql":
+        return  # MySQL keeps its users in a database
+    run_sql(server, "postgres", "CREATE ROLE clerk NOLOGIN")
+    page = Path(__file__).parents[2].joinpath("docs/reference/sources/postgresql.md").read_text()
+    (recipe,) = re.findall(r"```toml\n(\[hooks\]\n.*?)```", page, re.DOTALL)
+    told = f"--host {server.host} --port {server.port} --username {server.user}"
+    shop = Shop(tmp_path, server, recipe.replace("--host db.example.org --username backup", told))
+    passwords = shop.home.folder / ".pgpass"
+    passwords.write_text(f"*:*:*:*:{server.password}\n")
+    passwords.chmod(0o600)
+    shop.home.create()
+    (shop.home.folder / "roles.sql").unlink()
+    shop.home.run("restore", "latest", "--only", "roles", "--yes")
+    assert "CREATE ROLE clerk" in (shop.home.folder / "roles.sql").read_text()
+    run_sql(server, "postgres", "DROP ROLE clerk")

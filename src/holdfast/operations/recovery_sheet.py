@@ -32,6 +32,10 @@ SQLITE_FILE = N_("a SQLite database")
 SQLITE_HINT = N_("Delete the files that end in -wal and -shm beside the old database before you put this one there.")
 SQL_TEXT = N_("a database as SQL text")
 POSTGRESQL_DUMP = N_("a PostgreSQL database as pg_dump writes it")
+ROLES_HINT = N_(
+    "Roles are not in it: make those that it names first (`pg_dumpall --roles-only` writes them on a server that has "
+    "them), or add --no-owner --no-privileges."
+)
 TABLES = N_("tables, one JSON file each")
 TABLES_HINT = N_("Each file names its columns and holds one row after the other.")
 TREE = N_("files and folders")
@@ -95,7 +99,7 @@ def _recipe(member: Member) -> tuple[str, list[str], str]:
     if component.kind == "sqlite":
         return SQL_TEXT, [f"sqlite3 NEW.db < {name}"], ""
     if component.kind == "postgresql" and component.form is Form.NATIVE:
-        return POSTGRESQL_DUMP, [f"pg_restore --clean --if-exists --single-transaction -d DATABASE {name}"], ""
+        return POSTGRESQL_DUMP, [f"pg_restore --clean --if-exists --single-transaction -d DATABASE {name}"], ROLES_HINT
     if component.kind == "postgresql":
         return SQL_TEXT, [f"psql -X -v ON_ERROR_STOP=1 --single-transaction -d DATABASE -f {name}"], ""
     if component.kind == "mysql":
