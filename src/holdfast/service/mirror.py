@@ -53,8 +53,9 @@ class Mirror:
             began = self._clock.monotonic()
             with self._open_app() as app:
                 marks = _marks(app)
-                found, unreachable = stored_backups(app.context.targets.values())
+                # Before they are asked: what is put while they are listed is not in the listing, and stays.
                 at = app.context.now()
+                found, unreachable = stored_backups(app.context.targets.values())
                 for name, backups in found.items():
                     self._copies.replace(app.name, name, backups, at)
             self.unreachable = {copy.target: copy.error for copy in unreachable if copy.error is not None}
