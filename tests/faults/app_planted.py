@@ -63,6 +63,6 @@ def plant(app: FaultyApp, bug: Bug, place: Path) -> None:
     assert text.count(bug.right) == 1, f"{bug.module} has changed: {bug.right!r}"
     text = text.replace(bug.right, bug.wrong)
     if bug is SOURCE_ERRORS_SWALLOWED:
-        text = text.replace("NoBase, TargetError", "NoBase, SourceError, TargetError", 1)
+        text = text.replace("from holdfast.errors import ", "from holdfast.errors import SourceError, ", 1)
     module.write_text(text, "utf-8")
     app.environment["PYTHONPATH"] = str(place)
