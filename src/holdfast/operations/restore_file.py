@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 import msgspec
 
@@ -109,7 +109,8 @@ def _undoing(context: AppContext, request: RestoreRequest, path: Path) -> tuple[
     (name,) = names
     # Beside a database that is a file, or in our own folder below that of the application.
     base_dir = path.parent.parent
-    return name, Tables(name, TablesOptions(database=name), base_dir, able[name])
+    # The sources share a protocol that not every checker can see through generators.
+    return name, cast(Source, Tables(name, TablesOptions(database=name), base_dir, able[name]))
 
 
 def _opened(context: AppContext, request: RestoreRequest, path: Path) -> LooseFile:
