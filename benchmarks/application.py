@@ -2,7 +2,8 @@
 
 Each round runs both, one right after the other and in turns who goes first. `checked` rows give the plain tool the
 checks that Holdfast always makes (integrity of the copy, a checksum of what was stored), so that both do the same.
-Processor time is that of the programs of either side, without that of a database server.
+`load_before` and `load_after` tell how busy the machine was: with more to do than it has processors, ratios become
+those of processor time, which is that of the programs of either side, without that of a database server.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import sqlite3
 import statistics
 import sys
 import tempfile
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,17 +50,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="1.0 is some 512 MiB for each row")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--only", default="", help="SQLite, files or PostgreSQL; the other rows stay as they were saved"
+    )
     parser.add_argument("--folder", type=Path, help="where to work")
     parser.add_argument("--save", type=Path, default=_RESULTS / "application.json")
     chosen = parser.parse_args(arguments)
-    found: list[dict[str, object]] = []
-    with tempfile.TemporaryDirectory(dir=chosen.folder, prefix="holdfast-bench-") as name, ExitStack() as stack:
-        for make in (_sqlite, _tree, _postgresql):
-            for row in stack.enter_context(make(Path(name), chosen.scale)):
-                found.append(_measure(row, Path(name), chosen.rounds))
-                _print(found[-1])
+    kept: list[dict[str, object]] = json.loads(chosen.save.read_text())["rows"] if chosen.save.exists() else []
+    found = {str(row["row"]): row for row in kept}
     about = {"scale": chosen.scale, "rounds": chosen.rounds, "processors": len(os.sched_getaffinity(0))}
-    chosen.save.write_text(json.dumps({**about, "python": platform.python_version(), "rows": found}, indent=1) + "\n")
+    about["python"] = platform.python_version()
+    with tempfile.TemporaryDirectory(dir=chosen.folder, prefix="holdfast-bench-") as name, ExitStack() as stack:
+        for group, make in _GROUPS.items():
+            if not group.startswith(chosen.only):
+                continue
+            for row in stack.enter_context(make(Path(name), chosen.scale)):
+                load = os.getloadavg()[0]
+                measured = _measure(row, Path(name), chosen.rounds)
+                found[row.name] = {**about, **measured, "load_before": load, "load_after": os.getloadavg()[0]}
+                _print(found[row.name])
+                chosen.save.write_text(json.dumps({"rows": list(found.values())}, indent=1) + "\n")
 
 
 def _measure(row: Row, scratch: Path, rounds: int) -> dict[str, object]:
@@ -175,3 +185,10 @@ def _postgresql(scratch: Path, scale: float) -> Generator[list[Row]]:
 
 def _count(scale: float) -> range:
     return range(max(100, int(500_000 * scale)))
+
+
+_GROUPS: dict[str, Callable[[Path, float], AbstractContextManager[list[Row]]]] = {
+    "SQLite": _sqlite,
+    "files": _tree,
+    "PostgreSQL": _postgresql,
+}
