@@ -47,16 +47,7 @@ def create_server(site: Site, settings: ServerSettings, setup: SetupSecret | Non
         openapi_url="/openapi.json",
         separate_input_output_schemas=False,
     )
-    lists = Lists(site.service)
-    for router in (
-        admin_router(site, lists),
-        backups_router(lambda: site),
-        runs_router(site),
-        oversight_router(site),
-        health_router(site),
-        metrics_router(site),
-        setup_router(site, setup),
-    ):
+    for router in routers(site, Lists(site.service), setup):
         _check_routes(router)
         app.include_router(router)
     app.add_exception_handler(HTTPException, _not_there)
@@ -65,6 +56,19 @@ def create_server(site: Site, settings: ServerSettings, setup: SetupSecret | Non
     app.add_middleware(Gate, sentry=site.sentry)
     app.add_middleware(Hardening, settings=settings)
     return app
+
+
+def routers(site: Site, lists: Lists, setup: SetupSecret | None) -> list[APIRouter]:
+    """All routes, by noun."""
+    return [
+        admin_router(site, lists),
+        backups_router(lambda: site),
+        runs_router(site),
+        oversight_router(site),
+        health_router(site),
+        metrics_router(site),
+        setup_router(site, setup),
+    ]
 
 
 async def _not_there(request: Request, _problem: Exception) -> Response:
