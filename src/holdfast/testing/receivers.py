@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Generator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -71,8 +72,8 @@ def hang_up(handler: BaseHTTPRequestHandler, _gone: threading.Event) -> None:
 
 
 @contextlib.contextmanager
-def http_receiver(answer: Answer | None = None) -> Generator[Receiver]:
-    """An HTTP server that notes every request and answers as told; 200 by default."""
+def http_receiver(answer: Answer | None = None, *, tls: ssl.SSLContext | None = None) -> Generator[Receiver]:
+    """An HTTP server that notes every request and answers as told; 200 by default. With `tls` it speaks HTTPS."""
     gone = threading.Event()
     chosen = answer or status(200)
 
@@ -98,6 +99,8 @@ def http_receiver(answer: Answer | None = None) -> Generator[Receiver]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     server.block_on_close = False
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     receiver = Receiver(server.server_address[1])
     with _served(server, gone):
         yield receiver
