@@ -10,7 +10,7 @@ from typing import cast
 import msgspec
 
 from holdfast.model.notice import Notice, Occasion
-from holdfast.model.run import Run, RunState
+from holdfast.model.run import Run, RunState, Trigger
 
 DAMAGED_EXIT = 4
 """Exit status of everything that found stored bytes damaged."""
@@ -157,7 +157,9 @@ def _refused(run: Run, facts: Facts) -> list[Notice]:
 
 
 def _recovered(run: Run, before: Sequence[Run]) -> list[Notice]:
-    """The first whole backup of a policy after one that was none."""
+    """The first whole backup of a policy after one that was none; the scheduler itself tells of those it planned."""
+    if run.trigger is Trigger.SCHEDULE:
+        return []
     last = next((each for each in before if each.policy == run.policy and each.state in _TELLING), None)
     if run.state is not RunState.SUCCEEDED or last is None or last.state is RunState.SUCCEEDED:
         return []

@@ -31,6 +31,7 @@ LONGEST_WAIT_S = 20.0
 """How long it sleeps at most: the lease must be renewed, and a clock that jumps be noticed."""
 
 _ENDING_S = 60.0
+_ENDED = (RunState.SUCCEEDED, RunState.PARTIAL, RunState.FAILED, RunState.LOST)
 _UNJUDGED = 2 * planning.MOST_MISSED
 
 
@@ -208,10 +209,13 @@ class Scheduler:
                 return memory
             self._notify(telling.overdue(self._app, policy.name, verdict.late, now))
         trouble = verdict.late[-1] if verdict.late else memory.trouble
-        good = self._catalog.runs.last(self._app, policy=policy.name, states=(RunState.SUCCEEDED,)) if trouble else None
-        if trouble is not None and good is not None and good.due_at is not None and good.due_at >= trouble:
-            self._notify(telling.recovered(self._app, policy.name, good, now))
-            trouble = None
+        last = self._catalog.runs.last(self._app, policy=policy.name, states=_ENDED)
+        if last is not None and last.due_at is not None:
+            if last.state is not RunState.SUCCEEDED:
+                trouble = max(trouble or last.due_at, last.due_at)
+            elif trouble is not None and last.due_at >= trouble:
+                self._notify(telling.recovered(self._app, policy.name, last, now))
+                trouble = None
         return msgspec.structs.replace(memory, judged=verdict.judged, trouble=trouble)
 
     def _find(self, policy: PlannedPolicy, *, due_since: datetime, due_until: datetime) -> list[Run]:

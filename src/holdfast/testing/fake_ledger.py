@@ -24,6 +24,7 @@ class FakeRuns:
         self._taken: set[tuple[str, str, datetime, int]] = set()
         self._by_due: dict[tuple[str, str], list[tuple[datetime, str]]] = {}
         self._open: set[str] = set()
+        self._by_age: dict[tuple[str, str], list[tuple[datetime, str]]] = {}
 
     def add(self, run: Run) -> bool:
         """Adds a run, once for each due time and attempt."""
@@ -40,6 +41,11 @@ class FakeRuns:
             return True
 
     def _write(self, run: Run) -> None:
+        ages, there = self._by_age.setdefault((run.app, run.policy), []), self.by_id.get(run.run_id)
+        if there is not None and there.created_at != run.created_at:
+            ages.remove((there.created_at, run.run_id))
+        if there is None or there.created_at != run.created_at:
+            bisect.insort(ages, (run.created_at, run.run_id))
         self.by_id[run.run_id] = run
         (self._open.discard if run.state.finished else self._open.add)(run.run_id)
 
@@ -100,9 +106,13 @@ class FakeRuns:
         self, app: str, *, policy: str | None = None, operation: str | None = None, states: Collection[RunState] = ()
     ) -> Run | None:
         """The newest run."""
-        operations = (operation,) if operation is not None else ()
-        found = self.find(RunFilter(app=app, policy=policy, operations=operations, states=tuple(states), limit=1))
-        return found[0] if found else None
+        if policy is None:
+            operations = (operation,) if operation is not None else ()
+            found = self.find(RunFilter(app=app, operations=operations, states=tuple(states), limit=1))
+            return found[0] if found else None
+        newest_first = (self.by_id[run_id] for _, run_id in reversed(self._by_age.get((app, policy), [])))
+        fitting = (run for run in newest_first if not states or run.state in states)
+        return next((run for run in fitting if operation in (None, run.operation)), None)
 
     def last_due(self, app: str, policy: str) -> datetime | None:
         """The newest due time."""

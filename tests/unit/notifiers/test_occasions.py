@@ -97,15 +97,20 @@ def test_failure_after_the_backup_does_not_say_there_is_none() -> None:
 
 @pytest.mark.parametrize("before", [RunState.FAILED, RunState.PARTIAL, RunState.LOST, RunState.MISSED])
 def test_first_success_after_something_else_is_a_recovery(before: RunState) -> None:
-    assert Occasion.RECOVERED in _occasions(_run(), _earlier(1, before))
+    assert Occasion.RECOVERED in _occasions(_run(trigger=Trigger.COMMAND), _earlier(1, before))
+    # Of what the scheduler planned, the scheduler tells, together with what did not run at all.
+    assert Occasion.RECOVERED not in _occasions(_run(), _earlier(1, before))
 
 
 def test_recovery_is_told_once_and_for_the_policy_that_failed() -> None:
-    assert Occasion.RECOVERED not in _occasions(_run(), [*_earlier(1), *_earlier(1, RunState.FAILED)])
-    assert Occasion.RECOVERED not in _occasions(_run(), _earlier(1, RunState.FAILED, policy="hourly"))
-    assert Occasion.RECOVERED not in _occasions(_run(), _earlier(1, RunState.FAILED, operation="verify"))
-    assert Occasion.RECOVERED not in _occasions(_run(RunState.PARTIAL), _earlier(1, RunState.FAILED))
-    assert Occasion.RECOVERED in _occasions(_run(), [*_earlier(1, RunState.CANCELLED), *_earlier(1, RunState.FAILED)])
+    asked = _run(trigger=Trigger.COMMAND)
+    assert Occasion.RECOVERED not in _occasions(asked, [*_earlier(1), *_earlier(1, RunState.FAILED)])
+    assert Occasion.RECOVERED not in _occasions(asked, _earlier(1, RunState.FAILED, policy="hourly"))
+    assert Occasion.RECOVERED not in _occasions(asked, _earlier(1, RunState.FAILED, operation="verify"))
+    assert Occasion.RECOVERED not in _occasions(
+        _run(RunState.PARTIAL, trigger=Trigger.COMMAND), _earlier(1, RunState.FAILED)
+    )
+    assert Occasion.RECOVERED in _occasions(asked, [*_earlier(1, RunState.CANCELLED), *_earlier(1, RunState.FAILED)])
 
 
 @pytest.mark.parametrize(

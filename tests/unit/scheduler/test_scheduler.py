@@ -143,6 +143,14 @@ def test_failures_are_repeated_with_longer_and_longer_waits(rig: Rig) -> None:
     assert rig.heard() == []
 
 
+def test_the_first_good_run_after_failures_is_told_once(rig: Rig) -> None:
+    rig.outcomes = [RunState.FAILED] * 3 + [RunState.PARTIAL]
+    for _ in range(4 * 24):
+        rig.tick(HOUR_S)
+    assert rig.states() == ["failed"] * 3 + ["partial", "succeeded", "succeeded"]
+    assert rig.heard() == ["recovered"]
+
+
 def test_a_partial_backup_is_not_repeated(rig: Rig) -> None:
     rig.outcomes = [RunState.PARTIAL]
     for _ in range(30):
@@ -359,10 +367,13 @@ def test_the_fake_ledger_does_what_the_catalog_does(catalog: Catalog, rng: rando
             ("find", (wanted,)),
             ("unfinished", ("a",)),
             ("last_due", ("a", "p")),
+            ("last", ("a",)),
             ("get", (run.run_id,)),
         ]:
             if arguments is not None and rng.random() < 0.5:
                 assert getattr(fake.runs, name)(*arguments) == getattr(catalog.runs, name)(*arguments), name
+        states = (RunState.FAILED, RunState.QUEUED)
+        assert fake.runs.last("a", policy="p", states=states) == catalog.runs.last("a", policy="p", states=states)
         lease = fake.leases.holder("l", at)
         assert lease == catalog.leases.holder("l", at)
         if lease is not None and rng.random() < 0.5:
