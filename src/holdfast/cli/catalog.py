@@ -68,10 +68,12 @@ def _made(app: App, found: Listings, at: datetime) -> tuple[Rebuilt, str, Path |
 
 def _rebuilt(app: App, found: Listings, at: datetime) -> tuple[Rebuilt, str]:
     from holdfast.app.catalog_of import open_app_catalog
-    from holdfast.catalog import rebuild
     from holdfast.runtime.host import local_actor
 
     with open_app_catalog(app) as opened:
+        # Only now: opening says what to install where its libraries are missing.
+        from holdfast.catalog import rebuild
+
         opened.require_whole()
         made = rebuild(opened, app.name, found, at)
         detail = {"copies": str(made.copies), "runs": str(made.runs)}

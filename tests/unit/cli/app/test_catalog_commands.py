@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +144,18 @@ def test_a_damaged_catalog_is_put_aside_and_made_again(shop: Shop, keep: int) ->
     assert Path(made["put_aside"]).read_bytes() == damaged
     assert shop.json("token", "list")["tokens"] == []
     assert shop.json("audit", "verify")["whole"] is True
+
+
+@pytest.mark.parametrize("command", [("token", "list"), ("audit", "verify"), ("catalog", "rebuild")])
+def test_missing_libraries_are_named(shop: Shop, command: tuple[str, ...]) -> None:
+    """The catalog needs the extra `server`; somebody who backs up by hand has no use for it."""
+    without = "import sys; sys.modules['sqlalchemy'] = None; from holdfast.cli.main import main; sys.exit(main())"
+    arguments = [sys.executable, "-c", without, *command, "--json", "--config", str(shop.folder / "holdfast.toml")]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    error = json.loads(done.stderr)
+    assert error["code"] == "extra-missing"
+    assert "holdfast[server]" in error["hint"]
 
 
 def test_a_catalog_elsewhere(shop: Shop) -> None:
