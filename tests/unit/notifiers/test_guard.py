@@ -65,6 +65,13 @@ def test_public_url_is_taken_apart(url: str, host: str, port: int, address: str,
     assert (found.host, found.port, found.address, found.target) == (host, port, address, target)
 
 
+@pytest.mark.parametrize("host", ["0x5db8d70e", "1572394766", "93.184.55054", "0135.0270.0327.016", "93.184.215.014"])
+def test_address_is_four_plain_numbers_even_if_it_is_public(host: str) -> None:
+    with pytest.raises(DestinationRefused) as caught:
+        Guard(resolve=resolve).destination(f"http://{host}/")
+    assert caught.value.context["reason"] == "write the address as four numbers"
+
+
 @pytest.mark.parametrize("allow", ["10.1.2.3", "10.1.0.0/16", "private.example", "PRIVATE.example."])
 def test_what_is_allowed_is_let_through(allow: str) -> None:
     guard = Guard([allow], resolve=resolve)
