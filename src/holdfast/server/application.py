@@ -19,6 +19,7 @@ from holdfast.server.listing import Lists
 from holdfast.server.metrics import metrics_router
 from holdfast.server.oversight import oversight_router
 from holdfast.server.replies import failure, language_of
+from holdfast.server.reports import reports_router
 from holdfast.server.runs import runs_router
 from holdfast.server.settings import ServerSettings
 from holdfast.server.setup import SetupSecret, setup_router
@@ -65,6 +66,7 @@ def routers(site: Site, lists: Lists, setup: SetupSecret | None) -> list[APIRout
         backups_router(lambda: site),
         runs_router(site),
         oversight_router(site),
+        reports_router(site),
         health_router(site),
         metrics_router(site),
         setup_router(site, setup),

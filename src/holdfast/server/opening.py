@@ -32,6 +32,7 @@ class Deployment:
         site: what routes share.
         scheduler: runs policies when they are due.
         courier: brings messages to people.
+        reporter: sends reports on what is over.
         reporter: sends reports when they are due.
     """
 
@@ -59,6 +60,7 @@ class Deployment:
             request=create_request,
             clock=clock,
         )
+        self.reporter = Reporter(self.catalog, open_app, self.teller.tell)
 
     @property
     def settings(self) -> ServerSettings:

@@ -147,6 +147,7 @@ def _end_with(cancel: CancelToken, server: uvicorn.Server) -> None:
 def _threads(deployment: Deployment, cancel: CancelToken, *, schedule: bool) -> list[threading.Thread]:
     works: dict[str, Callable[[], object]] = {
         "courier": lambda: deployment.courier.work(cancel),
+        "reporter": lambda: deployment.reporter.serve(cancel),
         "mirror": lambda: _mirror(deployment, cancel),
     }
     if schedule:

@@ -39,6 +39,7 @@ SCOPES = {
     "GET /api/v1/runs/{run_id}/events": Scope.READ,
     "GET /metrics": Scope.READ,
     "GET /api/v1/status": Scope.READ,
+    "GET /api/v1/reports/{kind}": Scope.READ,
     "GET /api/v1/deliveries": Scope.READ,
     "GET /api/v1/audit": Scope.ADMIN,
     "GET /api/v1/audit/verify": Scope.ADMIN,
@@ -80,7 +81,7 @@ def test_without_a_token_nothing_answers_but_health(bed: Bed) -> None:
     for method, path in routes(bed):
         if path in OPEN:
             continue
-        place = path.format(backup_id=ID, run_id=RUN) if "{" in path else path
+        place = path.format(backup_id=ID, run_id=RUN, kind="daily") if "{" in path else path
         for headers in ({}, {"Authorization": "Bearer hf_000000000000_wrong"}, {"Cookie": "authToken=x"}):
             answer = bed.client.request(method, place, headers={**headers, "X-Forwarded-For": "203.0.113.9"})
             assert answer.status_code in (401, 429 if headers else 401, 403 if path == SETUP else 401), (method, path)
@@ -101,7 +102,7 @@ def test_no_role_does_what_it_may_not(bed: Bed, scope: str) -> None:
     assert token is not None
     for name, needed in SCOPES.items():
         method, path = name.split(" ")
-        place = path.format(backup_id=ID, run_id=RUN) if "{" in path else path
+        place = path.format(backup_id=ID, run_id=RUN, kind="daily") if "{" in path else path
         headers = bed.headers(scope, **{"X-Forwarded-For": "203.0.113.9"})
         answer = bed.client.request(method, place, headers=headers, json=BODIES.get(path))
         if token.allows(needed):
