@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import threading
 from email import message_from_bytes, policy
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +16,7 @@ from holdfast.model.notice import Occasion
 from holdfast.notifiers.bridge import Bridge
 from holdfast.notifiers.guard import Guard
 from holdfast.notifiers.transport import LATE, NOT_ALLOWED
-from holdfast.testing.receivers import canary, http_receiver, smtp_receiver, status, tarpit
+from holdfast.testing.receivers import canary, http_receiver, silence, smtp_receiver, status, tarpit
 
 DEADLINE_S = 60.0
 
@@ -74,3 +78,37 @@ def test_url_of_no_service_is_refused_and_not_shown(url: str) -> None:
     with pytest.raises(DeliveryRefused) as caught:
         _send(url)
     assert url not in str(caught.value)
+
+
+def _children() -> list[Path]:
+    """The processes that this one started and that send messages."""
+    found: list[Path] = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            if int(parent) == os.getpid() and b"apprise_child" in (folder / "cmdline").read_bytes():
+                found.append(folder)
+    return found
+
+
+def test_secret_is_in_no_process_list() -> None:
+    secret = "c4n4ry-s3cr3t"
+    failures: list[DeliveryFailed] = []
+
+    def send() -> None:
+        try:
+            _send(f"form://user:{secret}@127.0.0.1:{receiver.port}/{secret}", ("127.0.0.1",))
+        except DeliveryFailed as error:
+            failures.append(error)
+
+    with http_receiver(silence) as receiver:
+        thread = threading.Thread(target=send)
+        thread.start()
+        while not receiver.requests:
+            thread.join(0.05)
+        (child,) = _children()
+        seen = (child / "cmdline").read_bytes() + (child / "environ").read_bytes()
+    thread.join()
+    assert b"apprise_child" in seen
+    assert secret.encode() not in seen
+    assert len(failures) == 1
