@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from holdfast.catalog import Catalog, open_catalog
-from holdfast.testing.databases import DatabaseServer, postgresql_server
+from holdfast.testing.databases import DatabaseServer, postgresql_server, run_sql
 from holdfast.testing.fake_clock import FakeClock
 from unit.catalog.kit import KEY
 
@@ -19,13 +20,22 @@ def server() -> Iterator[DatabaseServer]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def shared(server: DatabaseServer) -> str:
+    """A database of which every test gets a schema: a database of its own takes megabytes."""
+    return server.new_database()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a catalog can be made."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/state/catalog.db"
     server: DatabaseServer = request.getfixturevalue("server")
-    return server.url(server.new_database())
+    shared: str = request.getfixturevalue("shared")
+    schema = f"test_{secrets.token_hex(6)}"
+    run_sql(server, shared, f"CREATE SCHEMA {schema}")
+    return f"{server.url(shared)}?options=-csearch_path%3D{schema}"
 
 
 @pytest.fixture(scope="module")
