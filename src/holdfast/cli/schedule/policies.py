@@ -27,7 +27,9 @@ def planned(app: App, names: tuple[str, ...] = (), catalog: Catalog | None = Non
     if catalog is not None:
         from holdfast.service.schedule_settings import ScheduleSettings
 
-        policies = ScheduleSettings(catalog.settings, app.config, app.context.clock).policies()
+        panel = ScheduleSettings(catalog.settings, app.config, app.context.clock).policies()
+        # A panel has policies of its own from the beginning; they are of interest once somebody turns them on.
+        policies = {name: policy for name, policy in panel.items() if policy.enabled or name in policies}
     for name in names:
         if name not in policies:
             raise UnknownName(what="policy with a schedule", name=name, known=", ".join(policies) or "none")

@@ -12,7 +12,7 @@ import msgspec
 from holdfast.cli import values
 from holdfast.cli.app_output import age, moment
 from holdfast.cli.app_session import AppSession, app_command, pass_session
-from holdfast.cli.text import _
+from holdfast.cli.text import N_, _
 from holdfast.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -23,6 +23,22 @@ if TYPE_CHECKING:
     from holdfast.policy.planned import PlannedPolicy
 
 policy_option = click.option("--policy", "names", multiple=True, metavar="NAME", help="Only this policy; repeatable.")
+
+
+WORDS = {
+    "disabled": N_("disabled"),
+    "new": N_("new"),
+    "overdue": N_("overdue"),
+    "queued": N_("queued"),
+    "running": N_("running"),
+    "succeeded": N_("succeeded"),
+    "partial": N_("partial"),
+    "failed": N_("failed"),
+    "cancelled": N_("cancelled"),
+    "lost": N_("lost"),
+    "missed": N_("missed"),
+}
+"""What can be said of a policy, collected for translation."""
 
 
 @app_command("show", help="Show when each policy ran last and is due next.")
@@ -69,7 +85,7 @@ def _last(run: Run | None, zone: object) -> str:
     from datetime import tzinfo
 
     assert isinstance(zone, tzinfo)
-    return "-" if run is None else f"{moment(run.started_at or run.due_at, zone)} {_(run.state.value)}"
+    return "-" if run is None else f"{moment(run.started_at or run.due_at, zone)} {_(WORDS[run.state.value])}"
 
 
 def _plain(run: Run | None) -> object:
@@ -101,7 +117,12 @@ def status(session: AppSession, names: tuple[str, ...]) -> int:
     else:
         printer.note("No scheduler runs. Start `holdfast serve`, or see `holdfast schedule install`.")
     rows = [
-        [values.name(name), _(str(one["word"])), str(one["last"]), age(_seconds(one["age_s"]))]
+        [
+            values.name(name),
+            _(WORDS[str(one["word"])]),
+            _(WORDS.get(str(one["last"]), "-")),
+            age(_seconds(one["age_s"])),
+        ]
         for name, one in found.items()
     ]
     printer.table([_("Policy"), _("State"), _("Last run"), _("Last success")], rows)
