@@ -30,6 +30,12 @@ _MORE_CONNECTIONS = 20
 _KEY_CHECK = "key_check"
 
 
+class _ServerConnection(Protocol):
+    def execute(self, sql: str, /) -> object: ...
+
+    def commit(self) -> None: ...
+
+
 class _LocalConnection(Protocol):
     isolation_level: str | None
 
@@ -103,13 +109,15 @@ def _engine(address: sa.URL, *, memory: bool) -> sa.Engine:
         importlib.import_module("psycopg")
     except ImportError:
         raise ExtraMissing(what="a catalog in PostgreSQL", name="psycopg", extra="postgresql") from None
-    return sa.create_engine(
+    engine = sa.create_engine(
         address,
         connect_args={"connect_timeout": _CONNECT_S, "application_name": "holdfast"},
         pool_size=_CONNECTIONS,
         max_overflow=_MORE_CONNECTIONS,
         pool_pre_ping=True,
     )
+    event.listen(engine, "connect", _connected_to_server)
+    return engine
 
 
 def _connected(connection: _LocalConnection, _record: object) -> None:
@@ -119,6 +127,17 @@ def _connected(connection: _LocalConnection, _record: object) -> None:
     # DURABILITY: what was committed survives a loss of power, too; in WAL mode anything less does not promise that.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _connected_to_server(connection: _ServerConnection, _record: object) -> None:
+    # Left alone, a server waits for ever behind a transaction that somebody forgot.
+    connection.execute(f"SET lock_timeout = '{_BUSY_S}s'")
+    # DURABILITY: an administrator may have made commits faster and less safe for all programs but this.
+    connection.execute(
+        "SELECT set_config('synchronous_commit', 'on', false) "
+        "WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+    )
+    connection.commit()
 
 
 def _begun(connection: sa.Connection) -> None:

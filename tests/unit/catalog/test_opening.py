@@ -98,6 +98,25 @@ def test_a_catalog_that_needs_a_newer_program_says_so(catalog: Catalog, url: str
         opened(url)
 
 
+def test_what_promises_rest_on_is_set(catalog: Catalog) -> None:
+    """No test can cut the power; what keeps a commit then are these."""
+    with catalog.storage.read() as connection:
+        if connection.dialect.name == "sqlite":
+            names = ("journal_mode", "synchronous", "busy_timeout")
+            found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names]
+            assert found == ["wal", 2, 30_000]
+        else:
+            names = ("synchronous_commit", "lock_timeout")
+            assert [connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names] == ["on", "30s"]
+
+
+def test_a_server_that_promises_less_is_asked_for_more(server: DatabaseServer) -> None:
+    name = server.new_database()
+    run_sql(server, name, f"ALTER DATABASE {name} SET synchronous_commit = off")
+    with opened(server.url(name)) as catalog, catalog.storage.read() as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
+
+
 def test_files_are_ours_alone(tmp_path: Path) -> None:
     path, url = local(tmp_path)
     old = os.umask(0)
