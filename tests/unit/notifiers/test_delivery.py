@@ -115,6 +115,17 @@ def test_failed_message_is_repeated_with_growing_waits_until_it_arrives() -> Non
     assert post.only.attempts == len(BACK_OFF_S) + 1
 
 
+def test_channel_that_is_down_is_tried_once_a_round_whatever_waits() -> None:
+    post = Post()
+    post.channels[0].failures = [DOWN]
+    post.courier.accept_all([_notice(), _notice(Occasion.SUCCESS), _notice(Occasion.TEST)])
+    post.round()
+    assert post.channels[0].attempts == 1
+    post.clock.advance(61)
+    post.round()
+    assert len(post.channels[0].sent) == 3
+
+
 def test_after_a_day_it_is_given_up_and_the_others_are_told() -> None:
     broken, well, check = FakeChannel("1:broken"), FakeChannel("2:well"), FakeChannel("3:hc", is_ping=True)
     broken.always = DOWN
