@@ -119,7 +119,7 @@ class Listing:
         self._loaded = {name: known[name] for name in names if name in known}
         unread = [name for name in names if name not in known]
         # One that somebody removed after it was listed is gone, not damaged.
-        there = set(repository.names(FileKind.SNAPSHOT)) if unread else set()
+        there = list(repository.names(FileKind.SNAPSHOT)) if unread else []
         self.problems = [_damaged(name) for name in unread if name in there]
         found = [one for one in self._loaded.values() if tag in one.tags]
         return sorted(found, key=lambda one: (one.time.ns, one.id or b""), reverse=True)
