@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from holdfast.catalog import open_catalog
@@ -244,10 +245,10 @@ class WithoutMissed(Scheduler):
 
 
 class Careless(Scheduler):
-    """Takes runs away that another process may have begun."""
+    """Takes runs away without asking whether another process has begun them."""
 
     def _supersede(self, run: Run, state: RunState, now: datetime) -> None:
-        self._catalog.runs.save(run)
+        self._catalog.runs.save(msgspec.structs.replace(run, state=state, finished_at=now))
 
 
 @pytest.mark.parametrize(
@@ -270,3 +271,35 @@ def test_a_catalog_that_takes_a_run_twice_is_seen() -> None:
 
     with pytest.raises(AssertionError, match=r"begun twice|done twice|1, 1"):
         all_steps()
+
+
+class Stale(FakeRuns):
+    """Answers what was so a moment ago."""
+
+    snapshot: tuple[Run, ...] = ()
+
+    def unfinished(self, app: str) -> list[Run]:
+        return list(self.snapshot) or super().unfinished(app)
+
+
+def taken_away_in_spite_of_a_claim(scheduler_class: type[Scheduler]) -> bool:
+    """Whether a scheduler takes a run away that another process has begun since it looked."""
+    ledger, runs = FakeLedger(), Stale()
+    ledger.runs = runs
+    world = World(ledger, policies("UTC"), random.Random(1), scheduler_class=scheduler_class)
+    world.tick(world.nodes[0])
+    world.pass_time(600)
+    world.tick(world.nodes[0])
+    [waiting] = runs.unfinished("shop")
+    runs.snapshot = (waiting,)
+    runs.claim(waiting.run_id, "elsewhere:1", world.now())
+    world.pass_time(6 * HOUR_S)
+    world.nodes[0].scheduler.tick(world.now())
+    found = runs.get(waiting.run_id)
+    assert found is not None
+    return found.state is not RunState.RUNNING
+
+
+def test_a_run_that_another_process_has_begun_is_not_taken_away() -> None:
+    assert not taken_away_in_spite_of_a_claim(Scheduler)
+    assert taken_away_in_spite_of_a_claim(Careless)
