@@ -43,8 +43,8 @@ def reports_router(site: Site) -> APIRouter:
         request: Request,
         kind: Kind,
         form: Annotated[Literal["json", "text", "html"], Query(alias="format")] = "json",
-        day: Annotated[date | None, Query(description="A day of the time in question; today by default.")] = None,
-        days: Annotated[int, Query(ge=1, le=3660, description="For `performance`: how far to look back.")] = 30,
+        day: Annotated[date | None, Query(title="A day of the time in question; today by default")] = None,
+        days: Annotated[int, Query(ge=1, le=3660, title="For `performance`: how far to look back")] = 30,
     ) -> Response:
         """A report; moments and days are those of the application's time zone."""
         with site.service.open() as app:
