@@ -22,10 +22,15 @@ DEADLINE_S = 60.0
 
 
 def _send(
-    url: str, allow: tuple[str, ...] = (), title: str = "shop: backup made", deadline_s: float = DEADLINE_S
+    url: str,
+    allow: tuple[str, ...] = (),
+    *,
+    title: str = "shop: made",
+    body: str = "سلام\nsecond line",
+    deadline_s: float = DEADLINE_S,
 ) -> None:
     bridge = Bridge("1:x", url, Guard(allow))
-    bridge.send(title, "سلام\nsecond line", occasion=Occasion.SUCCESS, run_id="", deadline_s=deadline_s)
+    bridge.send(title, body, occasion=Occasion.SUCCESS, run_id="", deadline_s=deadline_s)
 
 
 def test_mail_server_gets_the_real_message() -> None:
@@ -52,6 +57,13 @@ def test_service_that_is_allowed_gets_the_message() -> None:
     with http_receiver() as receiver:
         _send(f"ntfy://127.0.0.1:{receiver.port}/topic", ("127.0.0.0/8",))
     assert json.loads(receiver.requests[0].body)["message"] == "سلام\nsecond line"
+
+
+def test_long_body_is_cut_to_what_the_service_takes() -> None:
+    with http_receiver() as receiver:
+        _send(f"ntfy://127.0.0.1:{receiver.port}/topic", ("127.0.0.1",), body="word " * 4000)
+    assert 1000 < len(json.loads(receiver.requests[0].body)["message"]) < 8000
+    assert len(receiver.requests) == 1
 
 
 def test_service_that_is_allowed_by_name_gets_the_message() -> None:
