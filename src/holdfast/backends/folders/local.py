@@ -174,8 +174,11 @@ class LocalFolder:
                 with os.scandir(os.path.join(self._root, folder)) as scan:
                     entries = list(scan)
             except OSError as error:
-                if error.errno in MISSING:
+                if error.errno == errno.ENOENT or (folder and error.errno == errno.ENOTDIR):
                     continue
+                if error.errno == errno.ENOTDIR:
+                    # A file in the place of the folder is no empty folder.
+                    raise BackendError(url=self.url, object="the folder", reason=error.strerror) from error
                 raise self._failure(error, folder or "the folder") from error
             for entry in entries:
                 name = f"{folder}/{entry.name}" if folder else entry.name
