@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from functools import cache
@@ -58,14 +58,35 @@ def words_for(notice: Notice) -> Words:
 
 
 def error_text(notice: Notice, language: str) -> tuple[str, str]:
-    """(sentence, hint) of the error a notice is about: its class's template in the language; both may be empty."""
-    known = _by_code().get(notice.code)
-    values = {name: _cut(value, MAX_VALUE_CHARS) for name, value in notice.context.items()}
-    # An error said in other words than its class's own is told as it was said.
-    if known is None or not values or known(**notice.context).args != (notice.message,):
-        return _plain(notice.message), _plain(notice.hint)
-    hint = render(known.hint, values, language) if notice.hint else ""
-    return render(known.message, values, language), hint
+    """(sentence, hint) of the error a notice is about; both may be empty."""
+    sentence = error_sentence(notice.code, notice.message, notice.context, language)
+    known = _known(notice.code, notice.message, notice.context)
+    if known is None or not notice.hint:
+        return sentence, _plain(notice.hint)
+    return sentence, render(known.hint, _cut_all(notice.context), language)
+
+
+def error_sentence(code: str, message: str, context: Mapping[str, str], language: str) -> str:
+    """What an error says, in a language: its class's template, found by the code and filled again.
+
+    Args:
+        code: of the error.
+        message: English, as it was said; told as it is if no class says that.
+        context: values of the template.
+        language: of the sentence.
+    """
+    known = _known(code, message, context)
+    return _plain(message) if known is None else render(known.message, _cut_all(context), language)
+
+
+def _known(code: str, message: str, context: Mapping[str, str]) -> type[HoldfastError] | None:
+    """The class that says just this. An error said in other words than its class's own has none."""
+    found = _by_code().get(code)
+    return found if found is not None and found(**context).args == (message,) else None
+
+
+def _cut_all(context: Mapping[str, str]) -> dict[str, str]:
+    return {name: _cut(value, MAX_VALUE_CHARS) for name, value in context.items()}
 
 
 @cache
