@@ -93,14 +93,31 @@ class Copies:
             wanted.append(copies.c.type == type.value)
         if target is not None:
             wanted.append(copies.c.target == target)
-        ids = sa.select(copies.c.created_at, copies.c.backup_id).where(*wanted).distinct()
-        ids = ids.order_by(copies.c.created_at.desc(), copies.c.backup_id.desc()).limit(limit).offset(offset)
+        newest = (copies.c.created_at.desc(), copies.c.backup_id.desc())
+        ids = sa.select(copies.c.created_at, copies.c.backup_id).where(*wanted).distinct().order_by(*newest)
         with self._storage.read() as connection:
-            order = {row.backup_id: place for place, row in enumerate(connection.execute(ids))}
-            rows = sa.select(copies.c.backup_id, copies.c.target, copies.c.backup)
-            found = connection.execute(rows.where(*wanted, copies.c.backup_id.in_(list(order)))).all()
-        ordered = sorted(found, key=lambda row: (order[row.backup_id], row.target))
-        return [_backup(row.backup) for row in ordered]
+            order = [row.backup_id for row in connection.execute(ids.limit(limit).offset(offset))]
+            # In parts, because databases take so many values at once and no more.
+            parts = [order[start : start + _MANY] for start in range(0, len(order), _MANY)]
+            return [backup for part in parts for backup in _found(connection, wanted, part)]
+
+    def outline(self, app: str) -> dict[str, tuple[str, ...]]:
+        """What there is, in no order: of each backup the digests of its copies, which change with what is known."""
+        rows = sa.select(copies.c.backup_id, copies.c.target, copies.c.digest).where(copies.c.app == app)
+        known: dict[str, list[tuple[str, str]]] = {}
+        with self._storage.read() as connection:
+            for backup_id, target, digest in connection.execute(rows):
+                known.setdefault(backup_id, []).append((target, digest))
+        return {backup_id: tuple(digest for _, digest in sorted(found)) for backup_id, found in known.items()}
+
+    def some(self, app: str, backup_ids: Sequence[str]) -> list[StoredBackup]:
+        """All copies of a few backups in the order of the ids, those of one backup in that of the targets' names.
+
+        Args:
+            backup_ids: at most a thousand.
+        """
+        with self._storage.read() as connection:
+            return _found(connection, [copies.c.app == app], backup_ids)
 
     def of(self, app: str, backup_id: str) -> list[StoredBackup]:
         """All copies of one backup, in the order of the targets' names."""
@@ -142,6 +159,17 @@ class Copies:
 
     def _write(self, connection: sa.Connection, rows: list[dict[str, object]]) -> None:
         self._storage.upsert(connection, copies, rows, _KEY)
+
+
+def _found(
+    connection: sa.Connection, wanted: Sequence[sa.ColumnElement[bool]], backup_ids: Sequence[str]
+) -> list[StoredBackup]:
+    """Copies in the order of ids, and for each id in that of the targets' names."""
+    order = {backup_id: place for place, backup_id in enumerate(backup_ids)}
+    rows = sa.select(copies.c.backup_id, copies.c.target, copies.c.backup)
+    found = connection.execute(rows.where(*wanted, copies.c.backup_id.in_(list(order)))).all()
+    ordered = sorted(found, key=lambda row: (order[row.backup_id], row.target))
+    return [_backup(row.backup) for row in ordered]
 
 
 def _values(app: str, backup: StoredBackup, seen_at: datetime) -> dict[str, object]:

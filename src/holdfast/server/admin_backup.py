@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -21,6 +22,7 @@ from holdfast.server.listing import Lists
 from holdfast.server.replies import language_of, success
 from holdfast.server.route import EnvelopeRoute
 from holdfast.server.running import act
+from holdfast.server.sending import Ready
 from holdfast.server.shapes import created_entry, restored_entry
 from holdfast.server.site import Site
 from holdfast.server.statuses import documented
@@ -82,11 +84,13 @@ def _add_looking(router: APIRouter, site: Site, lists: Lists) -> None:
         response_model=models.Envelope[models.BackupList],
         responses=documented(401, 403, 503),
     )
-    def list_backups(request: Request) -> Response:
+    async def list_backups(request: Request) -> Response:
         """All backups, the newest first."""
         language = language_of(request)
-        body = lists.document(LISTED, language)
-        return Response(body, media_type="application/json", headers={"Content-Language": language})
+        document = lists.ready_panel(language)
+        if document is None:
+            document = await run_in_threadpool(lists.panel, LISTED, language)
+        return Ready(document, request, language)
 
     @router.get(
         "/stats",

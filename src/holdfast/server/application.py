@@ -48,7 +48,7 @@ def create_server(site: Site, settings: ServerSettings, setup: SetupSecret | Non
         openapi_url="/openapi.json",
         separate_input_output_schemas=False,
     )
-    for router in routers(site, Lists(site.service), setup):
+    for router in routers(site, site.lists, setup):
         _check_routes(router)
         app.include_router(router)
     app.add_exception_handler(HTTPException, _not_there)

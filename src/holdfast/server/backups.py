@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Mapping
-from itertools import groupby
 from typing import Any
 
 from fastapi import APIRouter, Depends
 from pydantic import Field
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from holdfast.app.building import local_root
 from holdfast.config.model import Config
 from holdfast.errors import BackupNotFound, RequestInvalid
-from holdfast.manager.records import backup_record, iso, restore_result
+from holdfast.manager.records import iso, restore_result
 from holdfast.model.access import Scope
 from holdfast.model.backup import BackupType, StoredBackup
 from holdfast.operations.reports import CreateReport, RestoreReport, RetentionReport
@@ -27,7 +27,8 @@ from holdfast.server.backups_models import Created, Kind, Listed, Restored, Rota
 from holdfast.server.replies import language_of
 from holdfast.server.route import EnvelopeRoute
 from holdfast.server.running import act
-from holdfast.server.shapes import primary
+from holdfast.server.sending import Ready
+from holdfast.server.shapes import primary, recorded
 from holdfast.server.site import Site
 from holdfast.server.statuses import documented
 
@@ -36,7 +37,6 @@ RESTORED = N_("The restore was carried out.")
 ROTATED = N_("Backups that the rules do not keep were deleted.")
 _MIB = 1 << 20
 _ALL = 1_000_000
-_ROLES = ("database", "storage", "config")
 SiteOf = Callable[[], Site]
 
 
@@ -69,8 +69,10 @@ def backups_router(site_of: SiteOf) -> APIRouter:
 def needs(site_of: SiteOf, scope: Scope) -> Any:
     """A dependency that lets only tokens through that are good for something."""
 
-    def allowed(request: Request) -> None:
-        site_of().needs(scope)(request)
+    async def allowed(request: Request) -> None:
+        # The first request opens the application, which takes a while.
+        site = await run_in_threadpool(site_of)
+        await site.needs(scope)(request)
 
     vars(allowed)["scope"] = scope
     return Depends(allowed)
@@ -89,7 +91,7 @@ def _add_making(router: APIRouter, site_of: SiteOf) -> None:
 
         def answer(report: CreateReport) -> Response:
             stored = primary([copy.stored for copy in report.copies if copy.stored], site.service.config)
-            return _said(request, MADE, _record(stored, site.service.config))
+            return _said(request, MADE, recorded(stored, site.service.config)[0] or {})
 
         wanted = CreateRequest(type=BackupType((body or CreateBody()).type), retention=False, fallback=True)
         return act(site, request, "create", wanted, "backup.create", answer)
@@ -122,17 +124,13 @@ def _add_looking(router: APIRouter, site_of: SiteOf) -> None:
         response_model=Listed,
         responses=documented(401, 403, 422, 503),
     )
-    def list_backups(backup_type: Wanted = "all") -> JSONResponse:
+    async def list_backups(request: Request, backup_type: Wanted = "all") -> Response:
         """Backups, the newest first; of a type alone, the parts of full backups included."""
-        site = site_of()
-        role = backup_type if backup_type in _ROLES else ""
-        records = [
-            _record(stored, site.service.config, role)
-            for stored in _each(site)
-            if backup_type in ("all", stored.manifest.type.value) or (role and _has(stored, role))
-        ]
-        size = sum(record["file_size"] for record in records)
-        return JSONResponse({"success": True, "backups": records, "total_count": len(records), "total_size": size})
+        lists = site_of().lists
+        document = lists.ready_records(backup_type)
+        if document is None:
+            document = await run_in_threadpool(lists.records, backup_type)
+        return Ready(document, request)
 
     @router.get(
         "/stats", dependencies=[needs(site_of, Scope.READ)], response_model=Stats, responses=documented(401, 403, 503)
@@ -202,21 +200,6 @@ def _normal(path: str, config: Config) -> str:
 
 def _each_copy(site: Site) -> list[StoredBackup]:
     return site.catalog.copies.page(site.service.app_name, limit=_ALL)
-
-
-def _each(site: Site) -> list[StoredBackup]:
-    """The copy that is spoken of, of each backup, the newest first."""
-    groups = groupby(_each_copy(site), key=lambda stored: stored.backup_id)
-    return [primary(list(group), site.service.config) for _id, group in groups]
-
-
-def _has(stored: StoredBackup, role: str) -> bool:
-    return any(component.role.value == role for component in stored.manifest.components.values())
-
-
-def _record(stored: StoredBackup, config: Config, role: str = "") -> dict[str, Any]:
-    target = config.targets.get(stored.target)
-    return backup_record(stored, None if target is None else local_root(config, target), role=role)
 
 
 def _said(request: Request, message: str, data: Mapping[str, Any]) -> JSONResponse:

@@ -24,8 +24,9 @@ def health_router(site: Site) -> APIRouter:
     router = APIRouter(tags=["health"], route_class=EnvelopeRoute)
 
     @router.get("/healthz", response_model=Health)
-    def healthz() -> JSONResponse:
+    async def healthz() -> JSONResponse:
         """Whether the process answers."""
+        # Without a thread: it is answered while all of them are at work.
         return JSONResponse({"status": "ok"})
 
     @router.get(

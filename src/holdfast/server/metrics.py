@@ -80,9 +80,11 @@ def metrics_router(site: Site) -> APIRouter:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Catalog(site))
 
-    def allowed(request: Request) -> None:
+    needed = site.needs(Scope.READ)
+
+    async def allowed(request: Request) -> None:
         if not is_local(request.scope):
-            site.needs(Scope.READ)(request)
+            await needed(request)
 
     vars(allowed)["scope"] = Scope.READ
 

@@ -23,6 +23,7 @@ from holdfast.service.service import Service
 from holdfast.service.telling import Teller
 
 COMMAND = "holdfast serve"
+_FIRST_LIST_S = 30.0
 
 
 class Deployment:
@@ -33,7 +34,6 @@ class Deployment:
         scheduler: runs policies when they are due.
         courier: brings messages to people.
         reporter: sends reports on what is over.
-        reporter: sends reports when they are due.
     """
 
     def __init__(
@@ -48,7 +48,6 @@ class Deployment:
             clock = app.context.clock
             self.courier: Courier = courier(app.config, self.catalog.deliveries, clock=clock)
         self.teller = Teller(self.courier, self.catalog.runs, limits(self.config))
-        self.reporter = Reporter(self.catalog, open_app, self.teller.tell)
         self.service = Service(open_app, self.catalog, hears=self.teller, clock=clock)
         self.site = Site(self.service, Sentry(self.catalog.tokens, clock=clock), self.teller.tell)
         self.scheduler = Scheduler(
@@ -85,11 +84,13 @@ class Deployment:
 
 
 def open_site(config: Path | None, environ: Mapping[str, str], cwd: Path) -> Site:
-    """One application for a router in somebody else's server, with messages on their way and the mirror filled.
+    """One application for a router in somebody else's server, with messages on their way and the mirror kept fresh.
 
     Nothing is scheduled there: `holdfast serve`, cron or systemd do that.
     """
     deployment = Deployment(config, environ, cwd)
-    deployment.service.mirror.refresh()
-    threading.Thread(target=deployment.courier.work, args=(CancelToken(),), daemon=True, name="courier").start()
+    mirror, never = deployment.service.mirror, CancelToken()
+    threading.Thread(target=deployment.courier.work, args=(never,), daemon=True, name="courier").start()
+    threading.Thread(target=mirror.serve, args=(never,), daemon=True, name="mirror").start()
+    mirror.wait_listed(_FIRST_LIST_S, never)
     return deployment.site

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from holdfast.errors import HoldfastError, InternalError, RequestInvalid
+from holdfast.runtime.unforeseen import named
 from holdfast.server.replies import failure, language_of
 
 LOGGER = logging.getLogger("holdfast")
@@ -37,8 +38,11 @@ class EnvelopeRoute(APIRoute):
                 return failure(_cause_of(problem), language_of(request))
             except Exception as problem:
                 LOGGER.exception("%s %s ended unexpectedly", request.method, self.path)
-                unexpected = InternalError(kind=type(problem).__name__, reason="see the log of the server")
-                return failure(unexpected, language_of(request))
+                known = named(problem)
+                if isinstance(known, InternalError):
+                    # What went wrong inside is for whoever runs the server, not for whoever asks it.
+                    known = InternalError(kind=type(problem).__name__, reason="see the log of the server")
+                return failure(known, language_of(request))
 
         return handled
 

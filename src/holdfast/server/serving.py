@@ -9,20 +9,26 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Generator
 
 import msgspec
 import uvicorn
 
-from holdfast.errors import BindRefused, HoldfastError, PortUnavailable
+from holdfast.errors import BindRefused, PortUnavailable
 from holdfast.runtime.cancel import CancelToken
+from holdfast.runtime.unforeseen import named
 from holdfast.server.application import create_server
 from holdfast.server.opening import Deployment
 from holdfast.server.setup import SetupSecret
 
 LOGGER = logging.getLogger("holdfast")
 GRACE_S = 30.0
-_MIRROR_S = 2.0
+_FIRST_LIST_S = 5.0
+_PAUSE_S = 20.0
+_ENDING_S = 5.0
+# The scheduler gives a run its time, and then some to end in order.
+_LONGEST_END_S = GRACE_S + 70.0
 _CONNECTIONS = 512
 _KEEP_ALIVE_S = 10
 _HEADER_BYTES = 32 * 1024
@@ -94,19 +100,21 @@ def serve(
     app = create_server(deployment.site, deployment.settings, setup)
     server = _Server(_settings(app, listening))
     threads = _threads(deployment, cancel, schedule=schedule)
-    deployment.service.mirror.refresh()
-    for thread in threads:
-        thread.start()
-    ending = threading.Thread(target=_end_with, args=(cancel, server), daemon=True, name="ending")
-    ending.start()
-    told(listening.address(made), setup.shown if setup else "")
     try:
+        for thread in threads.values():
+            thread.start()
+        # What is known of targets that take longer is shown meanwhile; one that hangs keeps nobody from serving.
+        deployment.service.mirror.wait_listed(_FIRST_LIST_S, cancel)
+        told(listening.address(made), setup.shown if setup else "")
+        ending = threading.Thread(target=_end_with, args=(cancel, server, deployment, threads), name="ending")
+        ending.daemon = True
+        ending.start()
         asyncio.run(server.serve(sockets=[made]))
+        ending.join(_LONGEST_END_S)
     finally:
         cancel.cancel()
-        deployment.service.close(GRACE_S)
-        for thread in threads:
-            thread.join(2 * GRACE_S)
+        for thread in threads.values():
+            thread.join(_ENDING_S)
         made.close()
 
 
@@ -121,7 +129,8 @@ def _settings(app: object, listening: Listening) -> uvicorn.Config:
         access_log=False,
         limit_concurrency=_CONNECTIONS,
         timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=int(GRACE_S),
+        # A little longer than runs have: whoever waits for one hears that it was cancelled.
+        timeout_graceful_shutdown=int(GRACE_S) + 10,
         h11_max_incomplete_event_size=_HEADER_BYTES,
         http="h11",
         ws="none",
@@ -138,32 +147,50 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _end_with(cancel: CancelToken, server: uvicorn.Server) -> None:
+def _end_with(
+    cancel: CancelToken, server: uvicorn.Server, deployment: Deployment, threads: dict[str, threading.Thread]
+) -> None:
+    """Ends in order once it is told to: nothing new begins, and what runs has its time to end.
+
+    INVARIANT: the scheduler ends its own run first, because it alone writes down that the run is to be repeated.
+    """
     while not cancel.wait(3600):
         pass
     server.should_exit = True
+    began = time.monotonic()
+    if "scheduler" in threads:
+        threads["scheduler"].join(_LONGEST_END_S)
+    deployment.service.close(max(0.0, GRACE_S - (time.monotonic() - began)))
 
 
-def _threads(deployment: Deployment, cancel: CancelToken, *, schedule: bool) -> list[threading.Thread]:
+def _threads(deployment: Deployment, cancel: CancelToken, *, schedule: bool) -> dict[str, threading.Thread]:
     works: dict[str, Callable[[], object]] = {
         "courier": lambda: deployment.courier.work(cancel),
         "reporter": lambda: deployment.reporter.serve(cancel),
-        "mirror": lambda: _mirror(deployment, cancel),
+        "mirror": lambda: deployment.service.mirror.serve(cancel),
     }
     if schedule:
         works["scheduler"] = lambda: deployment.scheduler.serve(cancel, grace_s=GRACE_S)
-    if schedule and "report" in deployment.config.notify.on:
-        works["reports"] = lambda: deployment.reporter.serve(cancel)
-    return [threading.Thread(target=work, name=name) for name, work in works.items()]
+    else:
+        works["watch"] = lambda: deployment.scheduler.watch(cancel)
+    # Daemons: one that hangs on a target that is away must not keep the process alive for ever.
+    return {
+        name: threading.Thread(target=kept_going, args=(name, work, cancel), name=name, daemon=True)
+        for name, work in works.items()
+    }
 
 
-def _mirror(deployment: Deployment, cancel: CancelToken) -> None:
-    """Keeps the mirror fresh; a target that is away is tried again."""
-    while not cancel.wait(_MIRROR_S):
+def kept_going(name: str, work: Callable[[], object], cancel: CancelToken, *, pause_s: float = _PAUSE_S) -> None:
+    """Works until it is told to stop, and begins anew after an error that nobody foresaw.
+
+    SAFETY: a server whose scheduler has died looks well and backs nothing up.
+    """
+    while not cancel.cancelled:
         try:
-            deployment.service.mirror.refresh_if_changed()
-        except HoldfastError as error:
-            LOGGER.error("the targets could not be listed: %s", error)
+            work()
+        except Exception as problem:
+            LOGGER.exception("%s ended unexpectedly (%s) and is begun anew", name, named(problem).code)
+        cancel.wait(pause_s)
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from holdfast.app.building import local_root
 from holdfast.config.model import Config
+from holdfast.manager.records import BackupRecord, backup_record
 from holdfast.model.backup import StoredBackup
 from holdfast.model.component import Component, Role
 from holdfast.operations.reports import CreateReport, RestoreReport
@@ -114,25 +114,35 @@ def created_entry(report: CreateReport, config: Config) -> dict[str, Any]:
     }
 
 
-def listed_entries(copies: Iterable[StoredBackup], config: Config) -> list[dict[str, Any]]:
-    """Backups as a list shows them; copies of one backup come one after the other."""
-    entries: list[dict[str, Any]] = []
-    for backup_id, group in groupby(copies, key=lambda stored: stored.backup_id):
-        same = list(group)
-        stored = primary(same, config)
-        entries.append(
-            {
-                "file": shown_path(stored, config),
-                "size": shown_size(stored),
-                "created_at": int(stored.manifest.created_at.timestamp()),
-                "backup_id": backup_id,
-                "type": stored.manifest.type.value,
-                "targets": [one.target for one in same],
-                "verified": any(one.marks.verified_at is not None and one.marks.damaged_at is None for one in same),
-                "held": any(one.marks.held for one in same),
-            }
-        )
-    return entries
+def listed_entry(copies: Sequence[StoredBackup], config: Config) -> tuple[dict[str, Any], int]:
+    """One backup as a list shows it, out of all its copies, and its size."""
+    stored = primary(copies, config)
+    size_bytes = shown_size(stored)
+    entry = {
+        "file": shown_path(stored, config),
+        "size": size_bytes,
+        "created_at": int(stored.manifest.created_at.timestamp()),
+        "backup_id": stored.backup_id,
+        "type": stored.manifest.type.value,
+        "targets": [one.target for one in copies],
+        "verified": any(one.marks.verified_at is not None and one.marks.damaged_at is None for one in copies),
+        "held": any(one.marks.held for one in copies),
+    }
+    return entry, size_bytes
+
+
+def recorded(stored: StoredBackup, config: Config, role: str = "") -> tuple[BackupRecord | None, int]:
+    """One copy as the library returns it, and its size; None if nothing in it is of a role.
+
+    Args:
+        role: only its components of this role; empty for all.
+    """
+    roles = {component.role.value for component in stored.manifest.components.values()}
+    if role and role not in roles | {stored.manifest.type.value}:
+        return None, 0
+    target = config.targets.get(stored.target)
+    record = backup_record(stored, None if target is None else local_root(config, target), role=role)
+    return record, record.file_size
 
 
 def restored_entry(report: RestoreReport) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
 
 from holdfast.catalog.catalog import Catalog
@@ -11,6 +12,7 @@ from holdfast.errors import HoldfastError, ScopeMissing
 from holdfast.model.access import Scope, Token
 from holdfast.model.notice import Notice
 from holdfast.server.gate import TOKEN_KEY, address_of, secret_in
+from holdfast.server.listing import Lists
 from holdfast.server.sentry import Sentry
 from holdfast.service.service import Service
 
@@ -30,6 +32,7 @@ class Site:
         self.service = service
         self.sentry = sentry
         self.tell = tell
+        self.lists = Lists(service)
 
     @property
     def catalog(self) -> Catalog:
@@ -48,13 +51,15 @@ class Site:
             request.scope[TOKEN_KEY] = found
         return found
 
-    def needs(self, scope: Scope) -> Callable[[Request], Token]:
+    def needs(self, scope: Scope) -> Callable[[Request], Awaitable[Token]]:
         """A dependency of a route: lets only tokens through that are good for something."""
 
-        def allowed(request: Request) -> Token:
-            token = self.token(request)
+        async def allowed(request: Request) -> Token:
+            # Most requests bring the token that the gate found, and need no thread for this.
+            found = request.scope.get(TOKEN_KEY)
+            token = found if isinstance(found, Token) else await run_in_threadpool(self.token, request)
             if not token.allows(scope):
-                self.write(request, f"refused.{scope.value}", outcome="refused")
+                await run_in_threadpool(self.write, request, f"refused.{scope.value}", outcome="refused")
                 raise ScopeMissing(scope=scope.value)
             return token
 

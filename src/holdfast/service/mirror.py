@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -13,12 +14,16 @@ from holdfast.catalog.copies import Copies
 from holdfast.errors import HoldfastError
 from holdfast.operations.choice import stored_backups
 from holdfast.operations.reports import CreateReport, DeleteReport, HoldReport, RetentionReport
+from holdfast.runtime.cancel import CancelToken
 from holdfast.runtime.clock import Clock
+
+LOGGER = logging.getLogger("holdfast")
 
 # A folder that changes all the time must not keep us listing all the time.
 _LEAST_S = 5.0
 _SHARE = 20.0
 _ELSEWHERE_S = 900.0
+_LOOK_S = 2.0
 
 
 class Mirror:
@@ -41,9 +46,11 @@ class Mirror:
         self._open_app = open_app
         self._clock = clock
         self._lock = threading.Lock()
+        self._counting = threading.Lock()
         self._marks: dict[str, object] = {}
         self._listed_at = float("-inf")
         self._took_s = 0.0
+        self._listed = threading.Event()
         self.version = 0
         self.unreachable: dict[str, HoldfastError] = {}
 
@@ -59,7 +66,7 @@ class Mirror:
                 for name, backups in found.items():
                     self._copies.replace(app.name, name, backups, at)
             self.unreachable = {copy.target: copy.error for copy in unreachable if copy.error is not None}
-            self.version += 1
+            self._changed()
             self._marks = marks
             self._listed_at = self._clock.monotonic()
             self._took_s = self._listed_at - began
@@ -76,10 +83,39 @@ class Mirror:
         self.refresh()
         return True
 
-    def take_in(self, app: App, report: object) -> None:
-        """Puts in what a run did, without listing anything."""
-        take_in(self._copies, app.name, report)
-        self.version += 1
+    def serve(self, stop: CancelToken) -> None:
+        """Keeps the mirror fresh until it is told to stop. What keeps it from that is said when it changes."""
+        said = ""
+        while not stop.cancelled:
+            try:
+                if self._listed.is_set():
+                    self.refresh_if_changed()
+                else:
+                    self.refresh()
+                said = ""
+            except HoldfastError as error:
+                if said != str(error):
+                    LOGGER.error("the targets could not be listed: %s", error)
+                said = str(error)
+            self._listed.set()
+            stop.wait(_LOOK_S)
+
+    def wait_listed(self, timeout_s: float, stop: CancelToken) -> bool:
+        """Waits until `serve` has tried to list all targets, at most so long. Returns whether it has."""
+        end = self._clock.monotonic() + timeout_s
+        while not self._listed.is_set() and self._clock.monotonic() < end and not stop.cancelled:
+            self._listed.wait(0.1)
+        return self._listed.is_set()
+
+    def take_in(self, app: str, report: object) -> None:
+        """Puts in what a run of an application did, without listing anything."""
+        take_in(self._copies, app, report)
+        self._changed()
+
+    def _changed(self) -> None:
+        # INVARIANT: no two changes have the same number, or a list made after the first would hide the second.
+        with self._counting:
+            self.version += 1
 
 
 def take_in(copies: Copies, app: str, report: object) -> None:
