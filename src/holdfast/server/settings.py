@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "testserver"})
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -107,7 +107,7 @@ def bed(tmp_path: Path) -> Iterator[Bed]:
         service = Service(open_app, catalog)
         site = Site(service, Sentry(catalog.tokens), told.append)
         setup = SetupSecret()
-        server = create_server(site, ServerSettings(language="fa"), setup)
+        server = create_server(site, ServerSettings(language="fa", allowed_hosts=frozenset({"testserver"})), setup)
         at = SystemClock().now().at()
         tokens = {
             scope.value: catalog.tokens.create(scope.value, (scope,), expires_at=None, at=at)[1] for scope in Scope
