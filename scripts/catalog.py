@@ -40,6 +40,8 @@ FUNCTIONS = {
     "config_invalid": (2,), "OSError": (1,), "FileExistsError": (0,), "ValueError": (0,),
 }  # fmt: skip
 KEYWORDS = frozenset({"help", "short_help", "epilog", "reason", "detail", "phase", "description", "hint"})
+# What a description of an interface for programs is given to; nobody is shown its texts in their language.
+INTERFACES = frozenset({"Body", "Field", "Header", "Path", "Query"})
 CLASS_ATTRIBUTES = frozenset({"message", "hint"})
 # A text that is chosen first and told later stands in a variable of such a name.
 VARIABLES = frozenset({"reason", "detail", "hint"})
@@ -119,7 +121,7 @@ def _of_call(call: ast.Call) -> Iterator[str | tuple[str, str]]:
     elif len(positions) == 1:
         yield from (text for literals in texts for text in literals)
     for keyword in call.keywords:
-        if keyword.arg in KEYWORDS:
+        if keyword.arg in KEYWORDS and name not in INTERFACES:
             yield from _literals(keyword.value)
 
 
