@@ -21,6 +21,9 @@ from holdfast.runtime.clock import Clock
 _KEY = [copies.c.app, copies.c.backup_id, copies.c.target]
 _MANY = 500
 _SO_MANY = 1000
+# Characters that separate, and are in no name and no id.
+_FIELD = "\x1f"
+_RECORD = "\x1e"
 
 
 class Copies:
@@ -102,13 +105,17 @@ class Copies:
             return [backup for part in parts for backup in _found(connection, wanted, part)]
 
     def outline(self, app: str) -> dict[str, tuple[str, ...]]:
-        """What there is, in no order: of each backup the digests of its copies, which change with what is known."""
-        rows = sa.select(copies.c.backup_id, copies.c.target, copies.c.digest).where(copies.c.app == app)
-        known: dict[str, list[tuple[str, str]]] = {}
+        """What there is, in no order: of each backup one text for each copy, which changes with what is known of it."""
+        each = copies.c.backup_id + _FIELD + copies.c.target + _FIELD + copies.c.digest
+        # One text and not ten thousand rows, each of which would take turns with all other threads of this process.
+        whole = sa.select(sa.func.aggregate_strings(each, _RECORD)).where(copies.c.app == app)
         with self._storage.read() as connection:
-            for backup_id, target, digest in connection.execute(rows):
-                known.setdefault(backup_id, []).append((target, digest))
-        return {backup_id: tuple(digest for _, digest in sorted(found)) for backup_id, found in known.items()}
+            text = connection.scalar(whole) or ""
+        known: dict[str, tuple[str, ...]] = {}
+        for record in text.split(_RECORD) if text else ():
+            backup_id, _field, copy = record.partition(_FIELD)
+            known[backup_id] = (copy,) if backup_id not in known else tuple(sorted((*known[backup_id], copy)))
+        return known
 
     def some(self, app: str, backup_ids: Sequence[str]) -> list[StoredBackup]:
         """All copies of a few backups in the order of the ids, those of one backup in that of the targets' names.
