@@ -19,11 +19,10 @@ import msgspec
 
 from holdfast.errors import BackendUnavailable
 from holdfast.model.notice import Notice, Occasion
-from holdfast.model.run import Run, RunState
+from holdfast.model.run import Run, RunState, run_error
 from holdfast.policy.planned import PlannedPolicy
 from holdfast.runtime.cancel import CancelToken
 from holdfast.scheduler import planning
-from holdfast.scheduler.active import run_error
 from holdfast.scheduler.ledger import Ledger
 from holdfast.scheduler.loop import Scheduler
 from holdfast.scheduler.memory import memory_key, read_memory

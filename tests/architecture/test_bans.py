@@ -97,9 +97,11 @@ def test_errors_are_not_swallowed_broadly(module: Path) -> None:
 
 
 def _passes_it_on(handler: ast.ExceptHandler) -> bool:
-    """Raises something, or hands the error to whoever waits for a future."""
+    """Raises something, hands the error to whoever waits for a future, or names it for whoever gets the outcome."""
     return any(
-        isinstance(node, ast.Raise) or (isinstance(node, ast.Attribute) and node.attr == "set_exception")
+        isinstance(node, ast.Raise)
+        or (isinstance(node, ast.Attribute) and node.attr == "set_exception")
+        or (isinstance(node, ast.Call) and _named(node.func) == "named")
         for node in ast.walk(handler)
     )
 

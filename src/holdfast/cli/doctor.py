@@ -12,7 +12,8 @@ from holdfast.cli.text import _, render
 from holdfast.errors import ExitCode
 
 if TYPE_CHECKING:
-    from holdfast.operations.reports import Finding, FinishedHooks
+    from holdfast.operations.doctor_report import Finding
+    from holdfast.operations.reports import FinishedHooks
 
 _COLORS = {"ok": "green", "note": "blue", "warning": "yellow", "error": "red"}
 

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
+from holdfast.errors import HoldfastError, Phrase
+
 
 class Trigger(StrEnum):
     """Why a run exists."""
@@ -46,6 +48,17 @@ class RunError(msgspec.Struct, frozen=True, kw_only=True):
     hint: str = ""
     exit_code: int = 1
     context: dict[str, str] = {}
+
+
+def run_error(error: HoldfastError) -> RunError:
+    """An error as a run keeps it. A context never holds a secret; see `holdfast.errors`."""
+    return RunError(
+        code=error.code,
+        message=str(error),
+        hint=str(Phrase(error.hint, error.context)),
+        exit_code=error.exit_code,
+        context={name: str(value) for name, value in error.context.items()},
+    )
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,11 +8,11 @@ from holdfast.errors import AppBusy, HoldfastError, Phrase
 from holdfast.model.backup import BackupType, StoredBackup
 from holdfast.operations import doctor_machine, space
 from holdfast.operations.context import AppContext
+from holdfast.operations.doctor_report import DoctorReport, Finding
 from holdfast.operations.list_backups import unreadable
 from holdfast.operations.lock import run_lock
 from holdfast.operations.log import amount
 from holdfast.operations.opening import is_local
-from holdfast.operations.reports import DoctorReport, Finding
 from holdfast.operations.scratch import clear_scratch, scratch_base
 from holdfast.protocols.source import Source
 from holdfast.protocols.target import Target

@@ -12,10 +12,10 @@ import msgspec
 
 from holdfast.errors import Phrase
 from holdfast.operations.context import AppContext
+from holdfast.operations.doctor_report import Finding
 from holdfast.operations.due_hooks import owed
 from holdfast.operations.journal import FOLDER, JournalRecord
 from holdfast.operations.lock import lock_holder
-from holdfast.operations.reports import Finding
 from holdfast.operations.scratch import scratch_base
 from holdfast.runtime import host
 from holdfast.runtime.programs import find_program

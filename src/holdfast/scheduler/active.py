@@ -9,7 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from holdfast.errors import HoldfastError, Interrupted, RunTimedOut
-from holdfast.model.run import Run, RunError, RunState
+from holdfast.model.run import Run, RunState, run_error
 from holdfast.runtime.cancel import CancelToken
 from holdfast.runtime.clock import Clock
 from holdfast.scheduler.ledger import RunLedger
@@ -102,14 +102,3 @@ class ActiveRun:
                 ended, state=RunState.CANCELLED, report={**ended.report, "ended_by": SHUTDOWN}
             )
         return ended
-
-
-def run_error(error: HoldfastError) -> RunError:
-    """An error as a run keeps it."""
-    return RunError(
-        code=error.code,
-        message=str(error),
-        hint=error.hint,
-        exit_code=error.exit_code,
-        context={name: str(value) for name, value in error.context.items()},
-    )

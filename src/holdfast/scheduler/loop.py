@@ -12,14 +12,14 @@ import msgspec
 from holdfast.catalog.queries import RunFilter
 from holdfast.errors import HoldfastError, RunLost
 from holdfast.model.notice import Notice
-from holdfast.model.run import Run, RunState, Trigger
+from holdfast.model.run import Run, RunState, Trigger, run_error
 from holdfast.policy.planned import PlannedPolicy
 from holdfast.policy.schedule import spread_s
 from holdfast.runtime.cancel import CancelToken
 from holdfast.runtime.clock import Clock, SystemClock
 from holdfast.runtime.host import hostname, pid_alive, process_id
 from holdfast.scheduler import planning, telling
-from holdfast.scheduler.active import ActiveRun, Begin, Execute, in_thread, run_error
+from holdfast.scheduler.active import ActiveRun, Begin, Execute, in_thread
 from holdfast.scheduler.leadership import Leadership
 from holdfast.scheduler.ledger import Ledger
 from holdfast.scheduler.memory import PolicyMemory, followed, memory_key, read_memory
@@ -98,6 +98,15 @@ class Scheduler:
                 wait_s = LONGEST_WAIT_S
             stop.wait(min(max(wait_s, 0.2), LONGEST_WAIT_S))
         self.close(grace_s)
+
+    def watch(self, stop: CancelToken) -> None:
+        """Begins nothing; only finds runs whose process has ended, until it is told to stop."""
+        while not stop.cancelled:
+            try:
+                self._without_lost(self._catalog.runs.unfinished(self._app), self.now())
+            except HoldfastError as error:
+                LOGGER.error("runs that were lost cannot be found: %s", error)
+            stop.wait(LONGEST_WAIT_S)
 
     def close(self, grace_s: float) -> None:
         """Waits for the run that goes on, then stops it so that it is repeated at the next start."""
@@ -285,8 +294,7 @@ class Scheduler:
         if run is None:
             return
         active = self._active = ActiveRun(run, policies[run.policy].timeout_s, self._clock)
-        failed = self._failed
-        self._begin(lambda: active.work(self._execute, self._catalog.runs, failed))
+        self._begin(lambda: active.work(self._execute, self._catalog.runs, self._failed))
 
     def _failed(self, run: Run) -> None:
         self._notify(telling.failure(self._app, run, self.now()))

@@ -11,9 +11,11 @@ from holdfast.app import App
 from holdfast.app.catalog_of import open_app_catalog
 from holdfast.app.notifying import courier, limits
 from holdfast.catalog.catalog import Catalog
-from holdfast.errors import HoldfastError, InternalError
+from holdfast.errors import Interrupted
 from holdfast.model.run import Run, RunState, Trigger
 from holdfast.runtime import host
+from holdfast.runtime.unforeseen import named
+from holdfast.service.heart import BEAT_S, Heart, holder
 from holdfast.service.mirror import take_in
 from holdfast.service.recording import failed, reported
 from holdfast.service.telling import Teller
@@ -29,9 +31,10 @@ class CommandRun:
         app: the application.
         operation: see `holdfast.service.operations`.
         request: what was asked for.
+        beat_s: how often it shows that it is alive.
     """
 
-    def __init__(self, app: App, operation: str, request: msgspec.Struct) -> None:
+    def __init__(self, app: App, operation: str, request: msgspec.Struct, *, beat_s: float = BEAT_S) -> None:
         self._app = app
         self._catalog: Catalog = open_app_catalog(app)
         self._courier = courier(app.config, self._catalog.deliveries, clock=app.context.clock)
@@ -47,12 +50,15 @@ class CommandRun:
             created_at=now,
             started_at=now,
             heartbeat_at=now,
-            holder=f"{host.hostname()}:{host.process_id()}",
+            holder=holder(),
             actor=host.local_actor(),
             type=str(document.get("type") or "") if operation == "create" else "",
             request=document,
         )
         self._catalog.runs.add(self._run)
+        # A server beside us takes a run that shows no sign of life for one that was lost.
+        self._heart = Heart(self._catalog.runs, self._run.run_id, app.context.now, beat_s=beat_s)
+        self._heart.start()
         self._teller.begun(self._run)
         # In a thread of its own: a check hears of the start when it happens, and the run does not wait for it.
         self._courier.step()
@@ -64,15 +70,14 @@ class CommandRun:
             report: what the operation returned; None if it raised.
             error: what it raised.
         """
+        self._heart.stop()
         now = self._app.context.now()
         if report is not None:
             run = reported(self._run, report, now)
-            take_in(self._catalog.copies, self._app.name, report)
-        elif isinstance(error, HoldfastError):
-            run = failed(self._run, error, now)
         else:
-            run = failed(self._run, InternalError(kind=type(error).__name__, reason=str(error)), now)
+            run = failed(self._run, Interrupted() if error is None else named(error), now)
         self._catalog.runs.save(run)
+        take_in(self._catalog.copies, self._app.name, report)
         self._catalog.audit.append(
             now,
             run.actor,
@@ -86,4 +91,5 @@ class CommandRun:
 
     def close(self) -> None:
         """Gives the catalog back."""
+        self._heart.stop()
         self._catalog.close()

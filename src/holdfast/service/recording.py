@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 
 from holdfast.errors import ExitCode, HoldfastError, Interrupted
-from holdfast.model.run import Run, RunError, RunState
+from holdfast.model.run import Run, RunState, run_error
 from holdfast.operations.reports import CreateReport, RestoreReport, plain
 
 
@@ -45,20 +45,3 @@ def _state_of(failure: HoldfastError | None) -> RunState:
     if failure is None:
         return RunState.SUCCEEDED
     return RunState.PARTIAL if failure.exit_code == ExitCode.INCOMPLETE else RunState.FAILED
-
-
-def run_error(error: HoldfastError) -> RunError:
-    """An error as it is kept. A context never holds a secret; see `holdfast.errors`."""
-    context = {name: str(value) for name, value in error.context.items()}
-    return RunError(
-        code=error.code,
-        message=str(error),
-        hint=error.hint.format_map(_Missing(context)),
-        exit_code=error.exit_code,
-        context=context,
-    )
-
-
-class _Missing(dict[str, str]):
-    def __missing__(self, key: str) -> str:
-        return "{" + key + "}"

@@ -20,6 +20,7 @@ from holdfast.reports import Material, Report, rendered
 from holdfast.reports.agenda import Task, begun, due
 from holdfast.reports.periods import Period
 from holdfast.runtime.cancel import CancelToken
+from holdfast.service.telling import free_bytes
 
 LOGGER = logging.getLogger("holdfast")
 
@@ -39,7 +40,7 @@ def report_of(app: App, catalog: Catalog, task: Task) -> Report:
     now = app.context.now()
     period = task.period(now, app.zone)
     runs = _runs(catalog, app.name, period, task.operations)
-    free = _free_bytes(app)
+    free = free_bytes(app)
     copies = _copies(app, catalog)
     return task.made(Material(app=app.name, runs=runs, copies=copies, now=now, free_bytes=free, zone=app.zone))
 
@@ -137,14 +138,3 @@ def _copies(app: App, catalog: Catalog) -> list[StoredBackup]:
         copies += page
         offset += _PAGE
     return copies
-
-
-def _free_bytes(app: App) -> dict[str, int | None]:
-    free: dict[str, int | None] = {}
-    for name, target in app.context.targets.items():
-        try:
-            free[name] = target.free_bytes()
-        except HoldfastError:
-            # A report is made with what can be had; whether a target can be reached is told by runs.
-            free[name] = None
-    return free

@@ -14,11 +14,12 @@ import msgspec
 
 from holdfast.app import App
 from holdfast.catalog.catalog import Catalog
-from holdfast.errors import AppBusy, HoldfastError, InternalError, Interrupted
+from holdfast.errors import AppBusy, CatalogUnavailable, HoldfastError, Interrupted, RunNotFound
 from holdfast.model.run import Run, RunState, Trigger
-from holdfast.runtime import host
 from holdfast.runtime.cancel import CancelToken
 from holdfast.runtime.clock import Clock, SystemClock
+from holdfast.runtime.unforeseen import named
+from holdfast.service.heart import Heart, holder
 from holdfast.service.live import LiveRun, LiveRuns
 from holdfast.service.mirror import Mirror
 from holdfast.service.operations import operation_of
@@ -29,9 +30,11 @@ from holdfast.service.schedule_settings import ScheduleSettings
 LOGGER = logging.getLogger("holdfast")
 OpenApp = Callable[[CancelToken], App]
 
-_BEAT_S = 15.0
 _TURN_S = 0.5
 _BUSY_S = 5.0
+_KEPT_OUTCOMES = 64
+_ENDING_S = 60.0
+_WRITE_WAITS_S = (0.2, 2.0, 10.0, 30.0)
 
 
 class Hears(Protocol):
@@ -41,8 +44,8 @@ class Hears(Protocol):
         """A run begins."""
         ...
 
-    def ended(self, app: App, run: Run) -> None:
-        """A run has ended, and is written down."""
+    def ended(self, app: App | None, run: Run) -> None:
+        """A run has ended, and is written down; without an application where none could be opened."""
         ...
 
 
@@ -52,7 +55,7 @@ class Nobody:
     def begun(self, run: Run) -> None:
         """A run begins."""
 
-    def ended(self, app: App, run: Run) -> None:
+    def ended(self, app: App | None, run: Run) -> None:
         """A run has ended."""
 
 
@@ -70,6 +73,7 @@ class Service:
         self._hears = hears or Nobody()
         self._clock = clock or SystemClock()
         self._turn = threading.Lock()
+        self._keeping = threading.Lock()
         self._outcomes: dict[str, Outcome] = {}
         self.catalog = catalog
         self.live = LiveRuns()
@@ -97,6 +101,7 @@ class Service:
         """
         if not self._turn.acquire(blocking=False):
             raise AppBusy(app=self.app_name, holder=self._busy_with())
+        run: Run | None = None
         try:
             run = self._new(operation, request, actor, trigger)
             self.catalog.runs.add(run)
@@ -104,6 +109,8 @@ class Service:
             thread = threading.Thread(target=self._in_turn, args=(run, live), name=f"run-{run.run_id[:8]}")
             thread.start()
         except BaseException:
+            if run is not None:
+                self.live.end(run.run_id)
             self._turn.release()
             raise
         return run
@@ -118,11 +125,22 @@ class Service:
         return self.outcome(run.run_id)
 
     def outcome(self, run_id: str) -> Outcome:
-        """Waits for a run that was started here, and gives what it came to, once."""
+        """Waits for a run that was started here, and gives what it came to, with its report only once.
+
+        Raises:
+            RunNotFound: there is no such run.
+        """
         live = self.live.get(run_id)
         while live is not None and not live.wait(3600):
             pass
-        return self._outcomes.pop(run_id)
+        with self._keeping:
+            known = self._outcomes.pop(run_id, None)
+        if known is not None:
+            return known
+        run = self.catalog.runs.get(run_id)
+        if run is None:
+            raise RunNotFound(run=run_id)
+        return Outcome(run, None, None)
 
     def execute(self, run: Run, cancel: CancelToken) -> Run:
         """Runs a run that was planned, when it is its turn; returns it as it is written down.
@@ -134,14 +152,18 @@ class Service:
             cancel.raise_if_cancelled()
         live = self.live.begin(run.run_id, cancel)
         self._in_turn(run, live)
-        return self._outcomes.pop(run.run_id).run
+        return self.outcome(run.run_id).run
 
     def cancel(self, run_id: str) -> bool:
-        """Asks a run of this process to stop. Returns whether it goes on here."""
+        """Asks a run of this process to stop; one that waits for its time will not begin. Returns whether it is so."""
         live = self.live.get(run_id)
-        if live is None:
+        if live is not None:
+            live.cancel.cancel()
+            return True
+        taken = self.catalog.runs.claim(run_id, holder(), self.now())
+        if taken is None:
             return False
-        live.cancel.cancel()
+        self.catalog.runs.save(msgspec.structs.replace(failed(taken, Interrupted(), self.now()), started_at=None))
         return True
 
     def close(self, grace_s: float) -> None:
@@ -149,7 +171,7 @@ class Service:
         for live in self.live:
             if not live.wait(grace_s):
                 live.cancel.cancel()
-                live.wait(grace_s)
+                live.wait(_ENDING_S)
 
     # --- running -----------------------------------------------------------------------------------
 
@@ -174,53 +196,78 @@ class Service:
     def _in_turn(self, run: Run, live: LiveRun) -> None:
         """Runs in the turn that the caller took, and gives it back."""
         try:
-            self._remember(self._claimed(run, live))
+            self._remember(self._known_end(run, live))
         finally:
             self._turn.release()
             self.live.end(run.run_id)
 
     def _remember(self, outcome: Outcome) -> None:
         # Nobody may ask for what a run came to; only the newest few are kept for those who do.
-        while len(self._outcomes) > 64:
-            self._outcomes.pop(next(iter(self._outcomes)))
-        self._outcomes[outcome.run.run_id] = outcome
+        with self._keeping:
+            while len(self._outcomes) > _KEPT_OUTCOMES:
+                self._outcomes.pop(next(iter(self._outcomes)))
+            self._outcomes[outcome.run.run_id] = outcome
+
+    def _known_end(self, run: Run, live: LiveRun) -> Outcome:
+        """What a run came to. INVARIANT: whatever happens, whoever waits for it hears of an end with a name."""
+        try:
+            return self._claimed(run, live)
+        except Exception as problem:
+            LOGGER.exception("what became of run %s is not written down", run.run_id)
+            return self._failed(run, named(problem))
 
     def _claimed(self, run: Run, live: LiveRun) -> Outcome:
-        holder = f"{host.hostname()}:{host.process_id()}"
-        claimed = self.catalog.runs.claim(run.run_id, holder, self.now())
+        claimed = self.catalog.runs.claim(run.run_id, holder(), self.now())
         if claimed is None:
-            return Outcome(self.catalog.runs.get(run.run_id) or run, None, None)
-        with _Heart(lambda: self.catalog.runs.heartbeat(run.run_id, holder, self.now())):
+            # Somebody has called it off while it waited, or another process has taken it.
+            return Outcome(self.catalog.runs.get(run.run_id) or run, None, Interrupted())
+        with Heart(self.catalog.runs, run.run_id, self.now):
             self._hears.begun(claimed)
             try:
-                with self._open_app(live.cancel) as app:
-                    return self._ended(app, self._acted(app, claimed, live))
+                app = self._open_app(live.cancel)
             except HoldfastError as error:
                 # The configuration was broken since the server began, for one.
-                outcome = Outcome(failed(claimed, error, self.now()), None, error)
-                self.catalog.runs.finish(outcome.run)
-                return outcome
+                return self._ended(None, self._failed(claimed, error), live)
+            with app:
+                return self._ended(app, self._acted(app, claimed, live), live)
 
-    def _ended(self, app: App, outcome: Outcome) -> Outcome:
+    def _failed(self, run: Run, error: HoldfastError) -> Outcome:
+        return Outcome(failed(run, error, self.now()), None, error)
+
+    def _ended(self, app: App | None, outcome: Outcome, live: LiveRun) -> Outcome:
         with contextlib.suppress(HoldfastError):
-            self.mirror.take_in(app, outcome.report)
-        # A run whose end cannot be written down is found without a heartbeat later, and counts as lost.
-        self.catalog.runs.finish(outcome.run)
+            self.mirror.take_in(self.app_name, outcome.report)
+        try:
+            self._write_down(outcome.run, live)
+        except HoldfastError as error:
+            # It is found without signs of life later, and counts as lost; what was made is there all the same.
+            LOGGER.error("what became of run %s is not written down: %s", outcome.run.run_id, error)
+            return Outcome(outcome.run, outcome.report, outcome.error or error)
         self._hears.ended(app, outcome.run)
         return outcome
 
+    def _write_down(self, run: Run, live: LiveRun) -> None:
+        """Writes how a run ended; a catalog that is away for a moment is tried again."""
+        for wait_s in _WRITE_WAITS_S:
+            try:
+                self.catalog.runs.finish(run)
+                return
+            except CatalogUnavailable as error:
+                LOGGER.warning("the end of run %s could not be written down yet: %s", run.run_id, error)
+            live.cancel.wait(wait_s)
+        self.catalog.runs.finish(run)
+
     def _acted(self, app: App, run: Run, live: LiveRun) -> Outcome:
-        operation = operation_of(run.operation)
         try:
+            operation = operation_of(run.operation)
             request = msgspec.convert(run.request, operation.request_type)
             report = _patient(run, live, lambda: operation.act(app.telling(live.listen), request))
         except HoldfastError as error:
-            return Outcome(failed(run, error, self.now()), None, error)
+            return self._failed(run, error)
         except Exception as problem:
             # The outermost edge of a run: whatever happened, it must end with a name.
             LOGGER.exception("run %s ended unexpectedly", run.run_id)
-            unexpected = InternalError(kind=type(problem).__name__, reason=str(problem))
-            return Outcome(failed(run, unexpected, self.now()), None, unexpected)
+            return self._failed(run, named(problem))
         return Outcome(reported(run, report, self.now()), report, getattr(report, "failure", None))
 
 
@@ -234,25 +281,3 @@ def _patient(run: Run, live: LiveRun, act: Callable[[], msgspec.Struct]) -> msgs
                 raise
         if live.cancel.wait(_BUSY_S):
             raise Interrupted
-
-
-class _Heart:
-    """Says every few seconds that a run is alive, for as long as it is used as a context manager."""
-
-    def __init__(self, beat: Callable[[], object]) -> None:
-        self._beat = beat
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._work, daemon=True, name="heartbeat")
-
-    def _work(self) -> None:
-        while not self._stopped.wait(_BEAT_S):
-            # A catalog that is away for a moment must not end the run it keeps the record of.
-            with contextlib.suppress(HoldfastError):
-                self._beat()
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_error: object) -> None:
-        self._stopped.set()
-        self._thread.join()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Protocol
 
 from holdfast.app import App
@@ -46,11 +46,11 @@ class Teller:
         if notice is not None:
             self.tell(notice)
 
-    def ended(self, app: App, run: Run) -> None:
-        """A run has ended, and is written down."""
+    def ended(self, app: App | None, run: Run) -> None:
+        """A run has ended, and is written down; without an application where none could be opened."""
         try:
             previous = self._runs.find(RunFilter(app=run.app, limit=_COMPARED))
-            facts = facts_of(run.report, _free_bytes(app))
+            facts = facts_of(run.report, {} if app is None else free_bytes(app))
             self._courier.accept_all(notices_of(run, previous, facts, self._limits))
         except HoldfastError as error:
             LOGGER.error("nobody can be told of run %s: %s", run.run_id, error)
@@ -63,12 +63,13 @@ class Teller:
             LOGGER.error("nobody can be told of %s: %s", notice.occasion.value, error)
 
 
-def _free_bytes(app: App) -> Mapping[str, int | None]:
+def free_bytes(app: App) -> dict[str, int | None]:
+    """How much more fits into each target; None where nobody can tell."""
     free: dict[str, int | None] = {}
     for name, target in app.context.targets.items():
         try:
             free[name] = target.free_bytes()
         except HoldfastError:
-            # Whether a target can be reached is what the run itself has told.
+            # Whether a target can be reached is what runs have told.
             free[name] = None
     return free

@@ -10,10 +10,10 @@ import pytest
 
 from holdfast.errors import NotEnoughSpace
 from holdfast.model.notice import Notice, Occasion
+from holdfast.model.run import run_error
 from holdfast.notifiers.phrases import FACTS, WORDS
 from holdfast.notifiers.wording import MAX_TITLE_CHARS, error_text, ping_text, worded
 from holdfast.runtime.translation import LANGUAGES
-from holdfast.service.recording import run_error
 
 AT = datetime(2026, 3, 20, 21, 30, tzinfo=UTC)
 RUN = "0123456789abcdef0123456789abcdef"

@@ -13,9 +13,9 @@ from holdfast.errors import BackendError, ToolMissing
 from holdfast.model.event import ignore
 from holdfast.operations.context import Hooks
 from holdfast.operations.doctor import examine
+from holdfast.operations.doctor_report import Finding
 from holdfast.operations.journal import FOLDER, JournalRecord
 from holdfast.operations.lock import run_lock
-from holdfast.operations.reports import Finding
 from holdfast.operations.requests import RestoreRequest, VerifyRequest
 from holdfast.operations.restore import plan_restore, run_restore
 from holdfast.operations.verify import verify_backups

@@ -9,7 +9,8 @@ import pytest
 
 from holdfast.errors import BackupTooOld, NoBase, Phrase, english, joined
 from holdfast.model.component import Problem
-from holdfast.operations.reports import Finding, plain
+from holdfast.operations.doctor_report import Finding
+from holdfast.operations.reports import plain
 from holdfast.runtime.translation import render, translate_error, translated
 
 _TEMPLATE = "there is no good backup of {source}"
