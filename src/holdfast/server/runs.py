@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, StreamingResponse
 
 from holdfast.catalog.queries import RunFilter
-from holdfast.errors import RunNotFound, TooManyRequests
+from holdfast.errors import RunNotFound, TooManyRequests, english
 from holdfast.model.access import Scope
 from holdfast.model.event import Progress
 from holdfast.model.run import Run, RunState
@@ -169,7 +169,7 @@ async def _events(site: Site, run_id: str, seen: int, following: set[object]) ->
             for number, event in live.after(seen):
                 seen = number
                 kind = "progress" if isinstance(event, Progress) else "warning"
-                yield _message(kind, msgspec.to_builtins(event), number)
+                yield _message(kind, msgspec.to_builtins(event, enc_hook=english), number)
             if ended:
                 break
             if tick % _TICKS_TO_SPEAK == 0:

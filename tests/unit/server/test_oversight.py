@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import secrets
+
 import pytest
 from fastapi import APIRouter
 
+from holdfast.errors import Phrase
+from holdfast.model.event import Progress, Warned
+from holdfast.model.run import Run, RunState, Trigger
+from holdfast.runtime.cancel import CancelToken
+from holdfast.runtime.clock import SystemClock
 from holdfast.server.application import _check_routes
 
 from .conftest import Bed
@@ -70,6 +78,30 @@ def test_runs_are_listed_page_by_page(bed: Bed) -> None:
     assert len(set(ids)) == 3
     assert rest["next"] is None
     assert bed.client.get("/api/v1/runs/" + "0" * 32, headers=bed.headers("read")).status_code == 404
+
+
+def test_warnings_of_a_run_reach_those_who_follow_it(bed: Bed) -> None:
+    run_id, started = secrets.token_hex(16), SystemClock().now().at()
+    run = Run(
+        run_id=run_id,
+        app="shop",
+        operation="create",
+        trigger=Trigger.REQUEST,
+        state=RunState.RUNNING,
+        created_at=started,
+    )
+    assert bed.catalog.runs.add(run)
+    live = bed.site.service.live.begin(run_id, CancelToken())
+    live.listen(Progress(phase="read"))
+    live.listen(Warned(code="retrying", subject="a pack", detail=Phrase("{url} does not answer", {"url": "s3:shop"})))
+    live.end()
+
+    told = bed.client.get(f"/api/v1/runs/{run_id}/events", headers=bed.headers("read")).text
+    bed.site.service.live.end(run_id)
+
+    warning = json.loads(told.partition("event: warning\ndata: ")[2].partition("\n")[0])
+    assert warning["detail"] == "s3:shop does not answer"
+    assert "event: end" in told
 
 
 def test_a_route_that_says_nothing_about_who_may_use_it_keeps_the_server_from_starting() -> None:
