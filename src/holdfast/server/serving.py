@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import logging
-import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -17,8 +18,10 @@ import uvicorn
 
 from holdfast.errors import BindRefused, PortUnavailable
 from holdfast.runtime.cancel import CancelToken
+from holdfast.runtime.own_process import allow_open_files, keep_private
 from holdfast.runtime.unforeseen import named
 from holdfast.server.application import create_server
+from holdfast.server.connections import PatientProtocol
 from holdfast.server.opening import Deployment
 from holdfast.server.setup import SetupSecret
 
@@ -29,7 +32,11 @@ _PAUSE_S = 20.0
 _ENDING_S = 5.0
 # The scheduler gives a run its time, and then some to end in order.
 _LONGEST_END_S = GRACE_S + 70.0
+# More than are kept open; see `connections`.
 _CONNECTIONS = 512
+_OPEN_FILES = 8192
+# A thread that computes, as backups do, lets others work after so long; else each answer waits for it many times.
+_TURN_S = 0.001
 _KEEP_ALIVE_S = 10
 _HEADER_BYTES = 32 * 1024
 
@@ -92,19 +99,23 @@ def serve(
     Raises:
         PortUnavailable: it cannot listen there.
     """
-    # SAFETY: everything a server makes is for its owner alone, whatever the shell that started it allows.
-    os.umask(0o077)
+    keep_private()
+    allow_open_files(_OPEN_FILES)
+    sys.setswitchinterval(_TURN_S)
     made = listening.opened()
     first = deployment.catalog.tokens.count_valid(deployment.service.now()) == 0
     setup = SetupSecret() if first else None
     app = create_server(deployment.site, deployment.settings, setup)
-    server = _Server(_settings(app, listening))
+    server = _Server(uvicorn_settings(app, listening))
     threads = _threads(deployment, cancel, schedule=schedule)
     try:
         for thread in threads.values():
             thread.start()
         # What is known of targets that take longer is shown meanwhile; one that hangs keeps nobody from serving.
         deployment.service.mirror.wait_listed(_FIRST_LIST_S, cancel)
+        deployment.site.lists.warm()
+        # What is there now stays: looking for garbage among it again and again would stop all answers meanwhile.
+        gc.freeze()
         told(listening.address(made), setup.shown if setup else "")
         ending = threading.Thread(target=_end_with, args=(cancel, server, deployment, threads), name="ending")
         ending.daemon = True
@@ -118,7 +129,8 @@ def serve(
         made.close()
 
 
-def _settings(app: object, listening: Listening) -> uvicorn.Config:
+def uvicorn_settings(app: object, listening: Listening) -> uvicorn.Config:
+    """How an application is served."""
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         ssl_certfile=listening.tls_cert,
@@ -132,7 +144,7 @@ def _settings(app: object, listening: Listening) -> uvicorn.Config:
         # A little longer than runs have: whoever waits for one hears that it was cancelled.
         timeout_graceful_shutdown=int(GRACE_S) + 10,
         h11_max_incomplete_event_size=_HEADER_BYTES,
-        http="h11",
+        http=PatientProtocol,
         ws="none",
         lifespan="off",
     )
