@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -565,13 +566,24 @@ def test_one_of_two_targets_fails(world: Worlds, case: Case) -> None:
 # --- what is told apart from failure ------------------------------------------------------------
 
 
-def test_a_database_that_was_emptied_is_told_and_nothing_is_removed(world: Worlds) -> None:
+def test_a_database_whose_rows_are_gone_is_told_and_nothing_is_removed(world: Worlds) -> None:
+    app = world("archive")
+    before = app.ids()
+    with closing(sqlite3.connect(app.folder / "shop.db")) as database, database:
+        database.execute("DELETE FROM orders")
+    done = app.run("create", "--json")
+    assert "0 rows where a recent backup has 200" in done.err
+    assert app.ids()["local"][1:] == before["local"]
+
+
+def test_a_database_without_a_table_is_refused_and_nothing_is_removed(world: Worlds) -> None:
     app = world("archive")
     before = app.ids()
     with content("shop.db", b"")(app):
         done = app.run("create", "--json")
-    assert "0 rows where a recent backup has 200" in done.err
-    assert app.ids()["local"][1:] == before["local"]
+    assert done.status == 1
+    assert '"code":"source-emptied"' in done.err
+    assert app.ids() == before
 
 
 def test_snapshots_that_are_damaged_are_told_and_stay(world: Worlds) -> None:

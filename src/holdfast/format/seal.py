@@ -42,7 +42,6 @@ class Sealer:
         check_key(key)
         self._mac_r = key.mac_r
         self._scratch = bytearray()
-        self._scratch = bytearray()
         # SAFETY: the nonce given here is never used; each call sets its own with reset_nonce.
         self._aes_ctr = Cipher(algorithms.AES(key.encrypt), modes.CTR(_ZERO_NONCE)).encryptor()
         # One AES block is the format's Poly1305-AES key derivation, not encryption of data.

@@ -146,7 +146,12 @@ class PackWriter:
     def _store_soon(self, full: OpenPack) -> None:
         """Has a pack stored whose bytes count as full already."""
         size = full.size
-        future = self._executor.submit(self._store, full)
+        try:
+            future = self._executor.submit(self._store, full)
+        except RuntimeError as error:
+            # INVARIANT: the pack's blobs are claimed and will never be stored; nobody waits for them to be.
+            self.fail(error)
+            raise
         with self._mutex:
             self._uploads.add(future)
         future.add_done_callback(lambda done: self._stored_or_failed(done, size))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
+from holdfast.errors import FormatError
 from holdfast.format.node import encode_node
 from holdfast.format.tree import encode_nodes, encode_tree
 from holdfast.model.node import Node, NodeType
@@ -45,3 +48,11 @@ def test_a_small_folder_may_be_asked_in_any_order_and_again() -> None:
     a, b, c = map(encode_node, nodes)
     assert asked == [c, a, None, c, b]
     assert FormerEntries().get(b"a") is None
+
+
+def test_a_large_folder_with_a_name_that_is_no_text_is_refused_as_damaged() -> None:
+    padding = "x" * 3000
+    odd = (f'{{"name":{number},"type":"file","linktarget":"{padding}"}}' for number in range(1000))
+    plain = (f'{{"name":"{number}","type":"file"}}' for number in range(1000))
+    with pytest.raises(FormatError):
+        FormerEntries(encode_tree(text.encode() for pair in zip(plain, odd, strict=True) for text in pair))

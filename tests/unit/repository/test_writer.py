@@ -112,3 +112,18 @@ def test_an_open_pack_keeps_what_it_was_given(seed: int) -> None:
     assert [blob.raw_length for blob in first.blobs()] == list(range(999))
     # Small blobs share buffers, or each of them would take several times what it has.
     assert len(first.buffers) < 750
+
+
+def test_a_pack_that_no_thread_takes_lets_nobody_wait_for_it_and_nothing_commit() -> None:
+    repository = new_repository()
+    with Index(repository, private=True) as index:
+        packs = PackWriter(repository, index, pack_bytes=1 << 20)
+        packs.close()
+        with pytest.raises(RuntimeError):
+            packs.add(BlobType.DATA, bytes(32), bytes(2 << 20), 0)
+        for number in range(1, 20):
+            with pytest.raises(RuntimeError):
+                packs.add(BlobType.DATA, number.to_bytes(32, "big"), bytes(1 << 19), 0)
+        with pytest.raises(RuntimeError):
+            packs.flush()
+        assert not list(index.packs())

@@ -58,13 +58,16 @@ class FormerEntries:
         while self._documents and not self._slices:
             self._slices = slice_nodes(self._documents.pop())
         if self._slices and self._documents:
-            self._last = decode_name(msgspec.json.decode(next(reversed(self._slices)), type=str))
+            try:
+                self._last = decode_name(msgspec.json.decode(next(reversed(self._slices)), type=str))
+            except msgspec.MsgspecError as error:
+                raise FormatError(object="tree", reason="the name of an entry is no text") from error
 
     def get(self, name: bytes) -> bytes | None:
         """The entry of a name, or None."""
         try:
             while self._last is not None and name > self._last:
                 self._advance()
-        except (FormatError, msgspec.MsgspecError):
+        except FormatError:
             self._slices, self._last, self._documents = {}, None, []
         return self._slices.get(encode_name(name))
