@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from holdfast.app.building import local_root
 from holdfast.config.model import Config
 from holdfast.manager.records import BackupRecord, backup_record
 from holdfast.model.backup import StoredBackup
-from holdfast.model.component import Component, Role
+from holdfast.model.component import Component, Role, StoredFile
 from holdfast.operations.reports import CreateReport, RestoreReport
 
 ZIP = ".zip"
@@ -69,10 +69,9 @@ def file_of(stored: StoredBackup, config: Config) -> Path | None:
 def manifest_entry(stored: StoredBackup, config: Config) -> dict[str, Any]:
     """The manifest of a copy."""
     manifest = stored.manifest
-    folder = shown_path(stored, config).removesuffix(ZIP)
     components: dict[str, Any] = {}
     for component in manifest.components.values():
-        components.update(_entries(component, folder))
+        components.update(_entries(component, stored, config))
     return {
         "backup_id": manifest.backup_id,
         "created_at": iso(manifest.created_at),
@@ -82,22 +81,43 @@ def manifest_entry(stored: StoredBackup, config: Config) -> dict[str, Any]:
     }
 
 
-def _entries(component: Component, folder: str) -> dict[str, Any]:
+def _entries(component: Component, stored: StoredBackup, config: Config) -> dict[str, Any]:
     """One entry per component; one per table where a component is exports of tables."""
     content = [file for file in component.files if file.purpose == "content"]
     if component.role is Role.TABLES and component.rows:
-        entries: dict[str, Any] = {}
-        sizes = {Path(file.name.rpartition("!")[2]).name.partition(".")[0]: file for file in content}
-        for table, rows in component.rows.items():
-            file = sizes.get(table)
-            name = Path(file.name.rpartition("!")[2]).name if file is not None else f"{table}.json"
-            entries[table] = {"file": f"{folder}/{name}", "count": rows, "size": file.size_bytes if file else 0}
-        return entries
-    name = component.file_name
-    if len(content) == 1:
-        name = content[0].name.rpartition("!")[2].partition("/")[2] or content[0].name.rpartition("!")[2]
+        return {
+            table: {"file": place, "count": component.rows[table], "size": size_bytes}
+            for table, place, size_bytes in _table_files(component, content, stored, config)
+        }
     size = sum(file.size_bytes for file in content) if content else component.content_bytes
-    return {component.name: {"file": f"{folder}/{name}", "size": size}}
+    single = content[0].name if len(content) == 1 else ""
+    return {component.name: {"file": _file_place(single, component.file_name, stored, config), "size": size}}
+
+
+def _table_files(
+    component: Component, content: Sequence[StoredFile], stored: StoredBackup, config: Config
+) -> Iterator[tuple[str, str, int]]:
+    """Each table, where its export is, and how large that is; 0 where it is one of many things in one file."""
+    for table in component.rows:
+        marks = (f"/{table}.", f"_{table}_backup_")
+        file = next((one for one in content if any(mark in f"/{one.name.rpartition('!')[2]}" for mark in marks)), None)
+        name = "" if file is None else file.name
+        yield table, _file_place(name, f"{table}.json", stored, config), 0 if file is None else file.size_bytes
+
+
+def _file_place(name: str, inner: str, stored: StoredBackup, config: Config) -> str:
+    """Where a file of a copy is: beside the others, or, within one file that holds everything, once that is unpacked.
+
+    Args:
+        name: as the target names it; empty where it is not one file.
+        inner: its name within the backup.
+    """
+    whole, _mark, member = name.rpartition("!")
+    if name and not whole:
+        target = config.targets.get(stored.target)
+        root = None if target is None else local_root(config, target)
+        return name if root is None else _relative(str(root / name), config)
+    return f"{shown_path(stored, config).removesuffix(ZIP)}/{member or inner}"
 
 
 def created_entry(report: CreateReport, config: Config) -> dict[str, Any]:

@@ -168,3 +168,15 @@ def test_failure_has_the_sentence_and_its_remedy(bed: Bed) -> None:
     assert set(body["error"]) == {"code", "hint"}
     assert not list((bed.folder / "backups").glob("*.zip"))
     assert bed.catalog.audit.entries(1)[0].outcome == f"failed:{body['error']['code']}"
+
+
+def test_files_of_plain_layouts_are_named_where_they_are(bed: Bed) -> None:
+    configuration = bed.folder / "holdfast.toml"
+    configuration.write_text(configuration.read_text().replace('"bundle"', '"typed"'))
+
+    data = bed.client.post(f"{ADMIN}/create-full", headers=bed.headers()).json()["data"]
+
+    assert set(data["manifest"]["components"]) == {"database", "comments", "orders", "storage", "config"}
+    for component in data["manifest"]["components"].values():
+        assert (bed.folder / component["file"]).stat().st_size == component["size"]
+    assert (bed.folder / data["backup_path"]).is_file()
