@@ -5,13 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +16,8 @@ import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from e2e.served import serving
 
 CONFIGURATION = """
 [app]
@@ -39,31 +38,6 @@ def application(folder: Path, more: str = "") -> Path:
     (folder / "storage" / "one.txt").write_text("one")
     (folder / "holdfast.toml").write_text(CONFIGURATION + more)
     return folder
-
-
-@contextmanager
-def serving(folder: Path, *arguments: str) -> Iterator[tuple[str, str, subprocess.Popen[str]]]:
-    """A server; gives its address, what it said besides, and its process."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "holdfast", "serve", "--port", "0", *arguments],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        try:
-            first = process.stdout.readline()
-            found = re.search(r"https?://[0-9.:]+", first)
-            assert found is not None, first + process.stderr.read()
-            yield found[0], first, process
-        finally:
-            if process.poll() is None:
-                os.kill(process.pid, signal.SIGTERM)
-            errors = process.stderr.read()
-            process.wait(60)
-            assert "Traceback" not in errors, errors
 
 
 def test_the_first_token_comes_from_the_terminal_and_the_end_is_orderly(tmp_path: Path) -> None:

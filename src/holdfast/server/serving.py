@@ -29,9 +29,9 @@ LOGGER = logging.getLogger("holdfast")
 GRACE_S = 30.0
 _FIRST_LIST_S = 5.0
 _PAUSE_S = 20.0
-_ENDING_S = 5.0
-# The scheduler gives a run its time, and then some to end in order.
-_LONGEST_END_S = GRACE_S + 70.0
+# A run that was cancelled has so long to end in order, and a thread that hangs.
+_ENDING_S = 60.0
+_HANGING_S = 5.0
 # More than are kept open; see `connections`.
 _CONNECTIONS = 512
 _OPEN_FILES = 8192
@@ -90,10 +90,12 @@ def serve(
     schedule: bool,
     cancel: CancelToken,
     told: Callable[[str, str], None],
+    grace_s: float = GRACE_S,
 ) -> None:
     """Serves until cancelled; then ends what goes on in order.
 
     Args:
+        grace_s: how long what runs has to end by itself.
         told: hears where it listens, and the set-up secret if there is no token yet, once it listens.
 
     Raises:
@@ -107,7 +109,7 @@ def serve(
     setup = SetupSecret() if first else None
     app = create_server(deployment.site, deployment.settings, setup)
     server = _Server(uvicorn_settings(app, listening))
-    threads = _threads(deployment, cancel, schedule=schedule)
+    threads = _threads(deployment, cancel, grace_s, schedule=schedule)
     try:
         for thread in threads.values():
             thread.start()
@@ -117,15 +119,15 @@ def serve(
         # What is there now stays: looking for garbage among it again and again would stop all answers meanwhile.
         gc.freeze()
         told(listening.address(made), setup.shown if setup else "")
-        ending = threading.Thread(target=_end_with, args=(cancel, server, deployment, threads), name="ending")
-        ending.daemon = True
+        ended = (cancel, server, deployment, threads, grace_s)
+        ending = threading.Thread(target=_end_with, args=ended, name="ending", daemon=True)
         ending.start()
         asyncio.run(server.serve(sockets=[made]))
-        ending.join(_LONGEST_END_S)
+        ending.join(grace_s + 2 * _ENDING_S)
     finally:
         cancel.cancel()
         for thread in threads.values():
-            thread.join(_ENDING_S)
+            thread.join(_HANGING_S)
         made.close()
 
 
@@ -160,7 +162,11 @@ class _Server(uvicorn.Server):
 
 
 def _end_with(
-    cancel: CancelToken, server: uvicorn.Server, deployment: Deployment, threads: dict[str, threading.Thread]
+    cancel: CancelToken,
+    server: uvicorn.Server,
+    deployment: Deployment,
+    threads: dict[str, threading.Thread],
+    grace_s: float,
 ) -> None:
     """Ends in order once it is told to: nothing new begins, and what runs has its time to end.
 
@@ -171,18 +177,20 @@ def _end_with(
     server.should_exit = True
     began = time.monotonic()
     if "scheduler" in threads:
-        threads["scheduler"].join(_LONGEST_END_S)
-    deployment.service.close(max(0.0, GRACE_S - (time.monotonic() - began)))
+        threads["scheduler"].join(grace_s + _ENDING_S)
+    deployment.service.close(max(0.0, grace_s - (time.monotonic() - began)))
 
 
-def _threads(deployment: Deployment, cancel: CancelToken, *, schedule: bool) -> dict[str, threading.Thread]:
+def _threads(
+    deployment: Deployment, cancel: CancelToken, grace_s: float, *, schedule: bool
+) -> dict[str, threading.Thread]:
     works: dict[str, Callable[[], object]] = {
         "courier": lambda: deployment.courier.work(cancel),
         "reporter": lambda: deployment.reporter.serve(cancel),
         "mirror": lambda: deployment.service.mirror.serve(cancel),
     }
     if schedule:
-        works["scheduler"] = lambda: deployment.scheduler.serve(cancel, grace_s=GRACE_S)
+        works["scheduler"] = lambda: deployment.scheduler.serve(cancel, grace_s=grace_s)
     else:
         works["watch"] = lambda: deployment.scheduler.watch(cancel)
     # Daemons: one that hangs on a target that is away must not keep the process alive for ever.
