@@ -67,6 +67,7 @@ def _add_making(router: APIRouter, site: Site) -> None:
         since = body.since if body is not None else None
         if since is not None and since > site.service.now():
             raise RequestInvalid(field="since", reason="it lies in the future")
+        site.service.schedule.expect_incremental()
         wanted = CreateRequest(type=BackupType.INCREMENTAL, since=since, fallback=True)
         return act(site, request, "create", wanted, "backup.create", partial(_created, site, request, INCREMENTAL_DONE))
 

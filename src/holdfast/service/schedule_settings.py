@@ -16,6 +16,7 @@ from holdfast.policy.planned import PlannedPolicy
 from holdfast.runtime.clock import Clock
 
 KEY = "schedule"
+INCREMENTAL_WANTED = "schedule:incremental-wanted"
 FULL, INCREMENTAL, COMPONENT = "api-full", "api-incremental", "api-"
 
 
@@ -60,6 +61,17 @@ class ScheduleSettings:
     def policies(self) -> dict[str, PlannedPolicy]:
         """All policies with a schedule, by name."""
         return {**self._panel(), **planned_policies(self._config)}
+
+    def keeps_state(self) -> bool:
+        """Whether backups must keep what later incremental ones compare with, although the configuration does not say."""
+        if self._config.app.keep_state is not None:
+            return False
+        return self._kept().enabled or self._settings.get(INCREMENTAL_WANTED) is not None
+
+    def expect_incremental(self) -> None:
+        """Somebody asks for incremental backups: from now on there is something that they can build on."""
+        if self._settings.get(INCREMENTAL_WANTED) is None:
+            self._settings.put(INCREMENTAL_WANTED, True)
 
     def _kept(self) -> PanelSchedule:
         kept = self._settings.get(KEY)

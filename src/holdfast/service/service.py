@@ -261,7 +261,10 @@ class Service:
         try:
             operation = operation_of(run.operation)
             request = msgspec.convert(run.request, operation.request_type)
-            report = _patient(run, live, lambda: operation.act(app.telling(live.listen), request))
+            context = app.telling(live.listen)
+            if self.schedule.keeps_state():
+                context = msgspec.structs.replace(context, keep_state=True)
+            report = _patient(run, live, lambda: operation.act(context, request))
         except HoldfastError as error:
             return self._failed(run, error)
         except Exception as problem:

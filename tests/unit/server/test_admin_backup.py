@@ -10,7 +10,12 @@ import sqlite3
 import zipfile
 from contextlib import closing
 
+import msgspec
+
+from holdfast.config.model import Config
 from holdfast.model.run import RunState
+from holdfast.runtime.clock import SystemClock
+from holdfast.service.schedule_settings import ScheduleSettings
 
 from .conftest import Bed, rows
 
@@ -180,3 +185,19 @@ def test_files_of_plain_layouts_are_named_where_they_are(bed: Bed) -> None:
     for component in data["manifest"]["components"].values():
         assert (bed.folder / component["file"]).stat().st_size == component["size"]
     assert (bed.folder / data["backup_path"]).is_file()
+
+
+def test_incremental_backups_have_something_to_build_on_without_being_configured(bed: Bed) -> None:
+    configuration = bed.folder / "holdfast.toml"
+    configuration.write_text(configuration.read_text().replace("keep_state = true\n", ""))
+    bed.site.service.schedule = ScheduleSettings(bed.catalog.settings, _without_state(bed), SystemClock())
+    place = f"{ADMIN}/create-incremental"
+
+    types = [bed.client.post(place, headers=bed.headers(), json={}).json()["data"]["type"] for _ in range(2)]
+
+    assert types == ["full", "incremental"]
+
+
+def _without_state(bed: Bed) -> Config:
+    config = bed.site.service.config
+    return msgspec.structs.replace(config, app=msgspec.structs.replace(config.app, keep_state=None))
