@@ -63,7 +63,7 @@ class ScheduleSettings:
         return {**self._panel(), **planned_policies(self._config)}
 
     def keeps_state(self) -> bool:
-        """Whether backups must keep what later incremental ones compare with, although the configuration does not say."""
+        """Whether backups keep what incremental ones compare with, although the configuration does not say so."""
         if self._config.app.keep_state is not None:
             return False
         return self._kept().enabled or self._settings.get(INCREMENTAL_WANTED) is not None
