@@ -37,11 +37,14 @@ FUNCTIONS = {
     "say": (0,), "note": (0,), "warn": (0,), "detail": (1,), "Phrase": (0,), "leave_out": (1,),
     "damaged": (0,), "_damaged": (0,), "undecipherable": (0,), "unsafe": (1,), "_malformed": (1,), "_note": (2,),
     "_changed": (0,), "_lose": (0,), "pack_error": (2,), "_on_damage": (2,), "_told": (2,), "_warn": (1,),
-    "config_invalid": (2,), "OSError": (1,), "FileExistsError": (0,), "ValueError": (0,),
+    "config_invalid": (2,), "_named": (0,), "_stage": (0,),
+    "OSError": (1,), "FileExistsError": (0,), "ValueError": (0,),
 }  # fmt: skip
 KEYWORDS = frozenset({"help", "short_help", "epilog", "reason", "detail", "phase", "description", "hint"})
 # What a description of an interface for programs is given to; nobody is shown its texts in their language.
 INTERFACES = frozenset({"Body", "Field", "Header", "Path", "Query"})
+# Errors that tell of kinds of things in words; others take names there.
+TELLING_OF_KINDS = frozenset({"UnknownName", "RequestTooLarge", "ExtraMissing"})
 CLASS_ATTRIBUTES = frozenset({"message", "hint"})
 # A text that is chosen first and told later stands in a variable of such a name.
 VARIABLES = frozenset({"reason", "detail", "hint"})
@@ -121,7 +124,8 @@ def _of_call(call: ast.Call) -> Iterator[str | tuple[str, str]]:
     elif len(positions) == 1:
         yield from (text for literals in texts for text in literals)
     for keyword in call.keywords:
-        if keyword.arg in KEYWORDS and name not in INTERFACES:
+        kinds = keyword.arg in ("what", "known") and name in TELLING_OF_KINDS
+        if kinds or (keyword.arg in KEYWORDS and name not in INTERFACES):
             yield from _literals(keyword.value)
 
 

@@ -108,6 +108,14 @@ def english(value: object) -> str:
     raise NotImplementedError(f"nobody said how a {type(value).__name__} is encoded")
 
 
+def _in_words(context: Mapping[str, object], *names: str) -> dict[str, object]:
+    """The context with values that are words of ours, not names, as phrases: they are translated with the sentence."""
+    return {
+        name: Phrase(value, {}) if name in names and isinstance(value, str) and not isinstance(value, Phrase) else value
+        for name, value in context.items()
+    }
+
+
 class _Context(dict[str, object]):
     """Renders a missing placeholder as its own name instead of failing while reporting a failure."""
 
@@ -260,6 +268,10 @@ class UnknownName(UsageError):
     code = "unknown-name"
     message = "there is no {what} named {name} (there is: {known})"
     hint = "Use one of the names that are there, or add it to holdfast.toml."
+
+    def __init__(self, **context: object) -> None:
+        words = ("what", "known") if context.get("known") == "none" else ("what",)
+        super().__init__(**_in_words(context, *words))
 
 
 class InvalidTime(UsageError):
@@ -1090,6 +1102,9 @@ class RequestTooLarge(RequestError):
     message = "this request is too large: {what} may have {limit}"
     hint = "Send less."
 
+    def __init__(self, **context: object) -> None:
+        super().__init__(**_in_words(context, "what"))
+
 
 class RequestInvalid(RequestError):
     """A body or a parameter that is not as the interface describes it."""
@@ -1153,6 +1168,9 @@ class ExtraMissing(UsageError):
     code = "extra-missing"
     message = "{what} needs libraries that are not installed: {name} is missing"
     hint = "Install them with `pip install 'holdfast[{extra}]'`."
+
+    def __init__(self, **context: object) -> None:
+        super().__init__(**_in_words(context, "what"))
 
 
 # --- what is known of runs and people -----------------------------------------------------------------

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from holdfast.cli import values
 from holdfast.cli.output import Printer, is_terminal
-from holdfast.cli.text import _, escape
-from holdfast.model.event import Event, Listener, Progress, Warned
+from holdfast.cli.text import escape, translated
+from holdfast.model.event import Event, Listener, Progress, Warned, phase_in_words
 from holdfast.runtime.clock import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class ProgressListener(AbstractContextManager["ProgressListener"]):
             )
 
     def _show_line(self, event: Progress, now: float) -> None:
-        parts = [f"[{values.duration(now - self._started)}]", _(event.phase), *_amounts(event)]
+        parts = [f"[{values.duration(now - self._started)}]", translated(phase_in_words(event.phase)), *_amounts(event)]
         if event.bytes_total or event.items_total:
             parts.insert(1, values.percent(_share(event), 1))
         self._printer.err.write(" ".join(part for part in parts if part) + "\n")
@@ -126,11 +126,11 @@ class ProgressListener(AbstractContextManager["ProgressListener"]):
         if self._task is None or new_phase:
             if self._task is not None:
                 self._bars.remove_task(self._task)
-            self._task = self._bars.add_task(_(event.phase), total=None, amount="", current="")
+            self._task = self._bars.add_task(translated(phase_in_words(event.phase)), total=None, amount="", current="")
         done, total = _measure(event)
         self._bars.update(
             self._task,
-            description=_(event.phase),
+            description=translated(phase_in_words(event.phase)),
             completed=done,
             total=total or None,
             amount=" ".join(_amounts(event)),

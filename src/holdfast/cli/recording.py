@@ -59,7 +59,7 @@ def _begun(session: AppSession, operation: str, request: msgspec.Struct) -> Comm
             name=error.name or "",
         )
     except HoldfastError as error:
-        session.printer.warn("this run is not written down: {reason}", reason=str(error))
+        session.printer.warn("this run is not written down: {reason}", reason=error.phrase)
     return None
 
 
@@ -67,6 +67,6 @@ def _ended(session: AppSession, run: CommandRun, report: msgspec.Struct | None, 
     try:
         run.end(report, error)
     except HoldfastError as problem:
-        session.printer.warn("what came of this run is not written down: {reason}", reason=str(problem))
+        session.printer.warn("what came of this run is not written down: {reason}", reason=problem.phrase)
     finally:
         run.close()

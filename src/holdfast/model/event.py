@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from holdfast.errors import Phrase
+
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="progress"):
     """How far a phase of an operation is. A total of 0 means that it is not known yet."""
@@ -31,6 +33,15 @@ class Warned(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag="warning")
 
 Event = Progress | Warned
 Listener = Callable[[Event], None]
+
+
+def phase_in_words(phase: str) -> Phrase:
+    """A phase, or a stage of a run, as people are told of it; those of one source carry its name."""
+    verb, _, name = phase.partition(" ")
+    for phrase in (Phrase("read {name}", {"name": name}), Phrase("load {name}", {"name": name})):
+        if name and phrase == f"{verb} {name}":
+            return phrase
+    return Phrase("{detail}", {"detail": phase})
 
 
 def ignore(_event: Event) -> None:

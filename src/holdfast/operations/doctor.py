@@ -28,7 +28,9 @@ def examine(context: AppContext) -> DoctorReport:
         context.cancel.raise_if_cancelled()
         findings += _source(source)
     estimated = _estimated(context.sources.values())
-    findings += _told("scratch", lambda: space.check_scratch_space(scratch_base(context), [*context.sources.values()]))
+    findings += _told(
+        Phrase("scratch", {}), lambda: space.check_scratch_space(scratch_base(context), [*context.sources.values()])
+    )
     with_lock, busy = _writable(context)
     findings += busy
     for target in context.targets.values():
@@ -82,9 +84,9 @@ def _writable(context: AppContext) -> tuple[dict[str, list[Finding]], list[Findi
             return found, []
     except AppBusy as error:
         detail = Phrase("{reason}; whether targets can be written to was not tried", {"reason": error.phrase})
-        return {}, [Finding(level="note", code=error.code, subject="lock", detail=detail)]
+        return {}, [Finding(level="note", code=error.code, subject=Phrase("lock", {}), detail=detail)]
     except HoldfastError as error:
-        return {}, [problem_of(error, "state directory")]
+        return {}, [problem_of(error, Phrase("state directory", {}))]
 
 
 def _target(context: AppContext, target: Target, estimated: dict[str, int]) -> list[Finding]:
@@ -147,7 +149,7 @@ def _copies(context: AppContext) -> list[Finding]:
     if context.targets and all(is_local(target) for target in context.targets.values()):
         detail = "every copy is on this machine"
         hint = "Add a target elsewhere, such as s3:// or sftp://, to holdfast.toml."
-        found.append(_warning("no-copy-elsewhere", "targets", detail, hint))
+        found.append(_warning("no-copy-elsewhere", Phrase("targets", {}), detail, hint))
     for name in context.targets:
         if context.keep_by_target.get(name, context.keep).empty:
             detail = "no rule says what to keep, so nothing is ever removed"

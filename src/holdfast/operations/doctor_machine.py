@@ -42,8 +42,8 @@ def _clock(context: AppContext) -> Finding:
     if now.year < _EARLIEST_YEAR:
         hint = "Set the clock: backups are named by it, and retention counts by it."
         detail = Phrase("it shows {isoformat}", {"isoformat": now.isoformat(timespec="seconds")})
-        return Finding(level="error", code="clock", subject="clock", detail=detail, hint=hint)
-    return Finding(level="ok", code="clock", subject="clock", detail=now.isoformat(timespec="seconds"))
+        return Finding(level="error", code="clock", subject=Phrase("clock", {}), detail=detail, hint=hint)
+    return Finding(level="ok", code="clock", subject=Phrase("clock", {}), detail=now.isoformat(timespec="seconds"))
 
 
 def _state(context: AppContext) -> list[Finding]:
@@ -68,7 +68,7 @@ def _state(context: AppContext) -> list[Finding]:
             Finding(
                 level="note",
                 code="app-busy",
-                subject="lock",
+                subject=Phrase("lock", {}),
                 detail=Phrase("a run is at work: {holder}", {"holder": holder}),
             )
         ]
@@ -118,7 +118,7 @@ def _owed(context: AppContext) -> list[Finding]:
                 "the {operation} of {since} ended after it had run {began}, and before these hooks: {programs}", values
             )
         hint = "The application may be stopped. Run `holdfast doctor --finish-hooks`, which runs them."
-        found.append(Finding(level="error", code="hooks-due", subject="hooks", detail=detail, hint=hint))
+        found.append(Finding(level="error", code="hooks-due", subject=Phrase("hooks", {}), detail=detail, hint=hint))
     return found
 
 

@@ -218,7 +218,8 @@ def _with_paths(context: AppContext, request: RestoreRequest, copy: Copy, names:
     paths = [os.fsencode(path).strip(b"/") for path in request.paths]
     having = [name for name in names if _has(contents(context, copy, name), paths)]
     if not having:
-        raise UnknownName(what="path", name=", ".join(request.paths), known=f"in {', '.join(names) or 'no folder'}")
+        known = Phrase("in {names}", {"names": ", ".join(names) or "-"})
+        raise UnknownName(what="path", name=", ".join(request.paths), known=known)
     return having
 
 

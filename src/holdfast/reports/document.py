@@ -6,8 +6,9 @@ from datetime import UTC, datetime, tzinfo
 
 import msgspec
 
+from holdfast.errors import Phrase
 from holdfast.runtime.quantities import digits, duration_text, size_text
-from holdfast.runtime.translation import escape, isolate, render
+from holdfast.runtime.translation import escape, isolate, render, translated
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +79,10 @@ class Tongue:
     def say(self, message: str, **values: object) -> str:
         """A sentence: an English literal, translated and filled. Digits of names in it stay as they are."""
         return render(message, values, self.language)
+
+    def said(self, phrase: Phrase) -> str:
+        """A sentence that carries its values."""
+        return translated(phrase, self.language)
 
     def name(self, text: str) -> str:
         """A name as it is, unable to disturb what stands around it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from holdfast.model.event import phase_in_words
 from holdfast.reports.document import Figure, Section, Table, Tongue
 from holdfast.reports.figures import Forecast, PerformanceReport
 from holdfast.reports.vocabulary import OPERATIONS, TYPES, count_figures, day_chart, size_chart, word
@@ -58,7 +59,7 @@ def _stages(report: PerformanceReport, tongue: Tongue) -> Section:
     table = Table(
         header=(tongue.say(N_("Stage")), tongue.say(N_("Together")), tongue.say(N_("Share"))),
         rows=tuple(
-            (tongue.name(each.stage), tongue.duration(each.total_s), tongue.percent(each.share))
+            (tongue.said(phase_in_words(each.stage)), tongue.duration(each.total_s), tongue.percent(each.share))
             for each in report.stages
         ),
         right=frozenset({1, 2}),

@@ -8,7 +8,7 @@ import ipaddress
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from holdfast.errors import HoldfastError, HostRefused, RequestTooLarge
+from holdfast.errors import HoldfastError, HostRefused, Phrase, RequestTooLarge
 from holdfast.server.replies import LANGUAGE_KEY, chosen_language, failure
 from holdfast.server.settings import LOOPBACK_NAMES, ServerSettings
 
@@ -64,12 +64,14 @@ class Hardening:
     def _refused(self, scope: Scope, headers: Headers) -> HoldfastError | None:
         target = len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"")
         if target > _TARGET_BYTES:
-            return RequestTooLarge(what="the address", limit=f"{_TARGET_BYTES} bytes")
+            return RequestTooLarge(what="the address", limit=Phrase("{count} bytes", {"count": _TARGET_BYTES}))
         if sum(len(name) + len(value) for name, value in scope["headers"]) > self._settings.header_bytes:
-            return RequestTooLarge(what="the headers", limit=f"{self._settings.header_bytes} bytes")
+            return RequestTooLarge(
+                what="the headers", limit=Phrase("{count} bytes", {"count": self._settings.header_bytes})
+            )
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()) or int(length) > self._settings.body_bytes:
-            return RequestTooLarge(what="the body", limit=f"{self._settings.body_bytes} bytes")
+            return RequestTooLarge(what="the body", limit=Phrase("{count} bytes", {"count": self._settings.body_bytes}))
         return self._foreign(headers)
 
     def _foreign(self, headers: Headers) -> HoldfastError | None:
@@ -122,7 +124,7 @@ class _Measured:
         message = await self._receive()
         self._received += len(message.get("body", b""))
         if self._received > self._limit:
-            raise RequestTooLarge(what="the body", limit=f"{self._limit} bytes")
+            raise RequestTooLarge(what="the body", limit=Phrase("{count} bytes", {"count": self._limit}))
         return message
 
 

@@ -45,10 +45,12 @@ listener(Progress(phase="reading"))
 other.note("some-code", "not a message", detail=f"{variable}")
 say(variable)
 render("{a}: {b}", {})
+Field(description="Only programs read this.")
+Meta(description="such as 15m")
 """
     assert set(catalog.messages_in(ast.parse(source))) == {
         "{path} went wrong", "Try again.", "Said {what}.", "Detailed.", "Nested.", ("one", "many"),
-        ("{count} file", "{count} files"), "it is odd", "it is even", "Helps.", "reading",
+        ("{count} file", "{count} files"), "it is odd", "it is even", "Helps.", "reading", "such as 15m",
     }  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def command(
         if not isinstance(error, DamageError):
             raise error
         unreadable += 1
-        session.printer.warn("{subject}: {detail}", subject=folder, detail=str(error))
+        session.printer.warn("{subject}: {detail}", subject=folder, detail=error.phrase)
 
     with session.reading() as reader:
         where = resolve_directory(reader, snapshot, snapshot_filter(host, tag, path))

@@ -44,7 +44,7 @@ def command(session: AppSession, policy: str, spread: bool) -> None:
             if attempt == chosen.retries or isinstance(error, UsageError) or error.exit_code == ExitCode.INCOMPLETE:
                 raise
             wait_s = delay_s(chosen, attempt + 1)
-            session.printer.warn("{detail}; next attempt in {wait}", detail=str(error), wait=values.duration(wait_s))
+            session.printer.warn("{detail}; next attempt in {wait}", detail=error.phrase, wait=values.duration(wait_s))
             cancel.wait(wait_s)
         else:
             return
