@@ -200,7 +200,8 @@ class Lane:
             result = item.function(*item.arguments)
             if item.answer is not None:
                 item.answer.set_result(result)
-        except Exception as error:  # noqa: BLE001 - whatever a target raises must end this target and no other
+        except BaseException as error:  # noqa: BLE001 - whatever a target raises must end this target and no other
+            # What a library written in Rust calls a panic is no `Exception`; a thread that ends with it answers nobody.
             # INVARIANT: the lane's error is known before anybody who waits for the answer goes on.
             first = named(error)
             self.fail(first)

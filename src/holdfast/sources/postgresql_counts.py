@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Self
 
-from holdfast.errors import DumpFailed, Phrase, SourceError
+from holdfast.errors import DumpFailed, HoldfastError, Phrase
+from holdfast.runtime.unforeseen import named
 from holdfast.sources.postgresql_catalog import Catalog, count_rows, read_catalog
 from holdfast.sources.postgresql_names import TableName
 from holdfast.sources.postgresql_server import PostgresqlServer
@@ -27,7 +28,7 @@ class HeldSnapshot:
         self._options = options
         self._thread: threading.Thread | None = None
         self._counts: dict[TableName, int] = {}
-        self._error: SourceError | None = None
+        self._error: HoldfastError | None = None
         self._connection: Connection | None = None
         self.snapshot_id = ""
 
@@ -73,6 +74,12 @@ class HeldSnapshot:
         return self._counts
 
     def _count(self) -> None:
+        try:
+            self._count_tables()
+        except BaseException as error:  # noqa: BLE001 - told to whoever asks, or the rest of the tables would go unjudged
+            self._error = named(error)
+
+    def _count_tables(self) -> None:
         import psycopg
 
         left_out = left_out_tables(self._options.exclude_tables)

@@ -25,7 +25,7 @@ from holdfast.archive.encryption.keys import Keys
 from holdfast.archive.encryption.openssl import OpensslReader
 from holdfast.archive.origin import Origin
 from holdfast.archive.sink import Sink
-from holdfast.errors import BackupDamaged, DecryptionFailed, UsageError
+from holdfast.errors import BackupDamaged, DecryptionFailed, InternalError, UsageError
 from holdfast.runtime.secret import Secret
 
 HERE = Origin("some.age", "here")
@@ -280,6 +280,49 @@ def test_a_wrong_passphrase_for_gpg_and_changes_are_noticed() -> None:
         reader.close()
     reader = GpgReader(io.BytesIO(sealed), Secret(b"wrong"), HERE)
     with pytest.raises(DecryptionFailed):
+        reader.read(-1)
+    reader.close()
+
+
+class Unwilling(Collected):
+    """A sink that fails in a way that nobody foresaw."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self._error = error
+
+    def write(self, block: bytes, /) -> object:
+        raise self._error
+
+
+class Panic(BaseException):
+    """What a library written in Rust raises where it gives up."""
+
+
+@pytest.mark.parametrize("error", [ValueError("defect"), Panic("defect")])
+@pytest.mark.parametrize("size", [1, 10_000_000])
+@pytest.mark.parametrize("kind", ["gpg", "age"])
+def test_a_defect_behind_encryption_is_no_success(kind: str, size: int, error: BaseException) -> None:
+    out = Unwilling(error)
+    keys = Keys(recipients=(str(x25519.Identity.generate().to_public()),))
+    sink: Sink = GpgSink(out, WORDS, "test") if kind == "gpg" else age_sink(out, keys, "test")
+    with pytest.raises(BaseException, match="defect"):
+        through(sink, out, bytes(size))
+    sink.abort()
+
+
+class Unreadable(io.BytesIO):
+    """Stored bytes whose reading fails in a way that nobody foresaw."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell() > 100_000:
+            raise KeyError("defect")
+        return super().read(min(size or 0, 60_000))
+
+
+def test_a_defect_before_decryption_is_no_end() -> None:
+    reader = GpgReader(Unreadable(gpg_file(noise(1_000_000))), WORDS, HERE)
+    with pytest.raises(InternalError):
         reader.read(-1)
     reader.close()
 

@@ -104,8 +104,14 @@ def test_when_every_target_fails_the_first_error_is_raised(app: App, step: str) 
         assert target.backups() == []
 
 
-def test_a_defect_in_one_target_concerns_no_other(app: App) -> None:
-    app.targets["local"].step = failing("write", lambda: KeyError("defect"))
+class Panic(BaseException):
+    """What a library written in Rust raises where it gives up."""
+
+
+@pytest.mark.parametrize("defect", [KeyError, Panic])
+@pytest.mark.parametrize("step", ["write", "commit", "prepare"])
+def test_a_defect_in_one_target_concerns_no_other(app: App, defect: type[BaseException], step: str) -> None:
+    app.targets["local"].step = failing(step, lambda: defect("defect"))
     report = app.create()
     assert isinstance(report.failure, TargetsFailed)
     assert isinstance(report.copies[0].error, InternalError)

@@ -12,10 +12,11 @@ from holdfast.archive.encryption.conduit import Conduit, ConduitClosed
 from holdfast.archive.encryption.keys import Keys
 from holdfast.archive.origin import Origin
 from holdfast.archive.sink import Sink
-from holdfast.errors import HoldfastError, Phrase, TargetToolMissing, UsageError
+from holdfast.errors import Phrase, TargetToolMissing, UsageError
 from holdfast.model.buffer import Buffer
 from holdfast.protocols.content import ContentReader
 from holdfast.runtime.secret import Secret
+from holdfast.runtime.unforeseen import named
 
 _INTRO = b"age-encryption.org/v1\n"
 _SCRYPT = _INTRO + b"-> scrypt "
@@ -106,9 +107,11 @@ class _RecipientsSink:
         output = _Output(self._inner)
         try:
             self._library.encrypt_io(self._conduit, output, self._recipients)
-        except Exception as error:  # noqa: BLE001 - handed to the thread that waits
-            self.set_exception(output.error or error)
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits: a panic of the library, too
+            self.set_exception(error)
         finally:
+            # INVARIANT: the library says nothing of what fails when it writes its last buffer.
+            self._error = output.error or self._error
             self._conduit.close()
 
     def set_exception(self, error: BaseException) -> None:
@@ -131,7 +134,7 @@ class _Output:
         """Passes bytes on."""
         try:
             self._sink.write(block)
-        except HoldfastError as error:
+        except BaseException as error:
             self.error = error
             raise OSError("the storage failed") from error
         return len(block)
@@ -155,8 +158,8 @@ class _Input:
             return part
         try:
             return self._inner.read(size)
-        except HoldfastError as error:
-            self.error = error
+        except BaseException as error:
+            self.error = named(error)
             raise OSError("the storage failed") from error
 
 
@@ -188,12 +191,12 @@ class _IdentityReader:
     def _decrypt(self) -> None:
         try:
             self._library.decrypt_io(self._input, self._conduit, self._identities)
-        except Exception as error:  # noqa: BLE001 - handed to the thread that reads
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that reads, which would wait for ever
             self.set_exception(error)
         else:
             self._conduit.end()
 
-    def set_exception(self, error: Exception) -> None:
+    def set_exception(self, error: BaseException) -> None:
         """Hands an error to the thread that reads, as one of ours."""
         if self._input.error is not None:
             self._conduit.end(self._input.error)

@@ -17,6 +17,7 @@ from holdfast.errors import ArchiveNotWritten, HoldfastError, Phrase, TargetTool
 from holdfast.model.buffer import Buffer
 from holdfast.protocols.content import ContentReader
 from holdfast.runtime.secret import Secret
+from holdfast.runtime.unforeseen import named
 
 _STEP_BYTES = 256 * 1024
 _KEPT_BYTES = 64 * 1024
@@ -160,8 +161,8 @@ class GpgSink:
         try:
             while block := self._gpg.receive():
                 self._inner.write(block)
-        except HoldfastError as error:
-            self._error = error
+        except BaseException as error:  # noqa: BLE001 - told to the thread that waits, or half a file would look whole
+            self._error = named(error)
             self._gpg.process.kill()
 
     def _failure(self) -> HoldfastError:
@@ -212,11 +213,11 @@ class GpgReader:
         try:
             while block := self._inner.read(_STEP_BYTES):
                 self._gpg.send(block)
-        except HoldfastError as error:
-            self._error = error
-            self._gpg.process.kill()
         except (BrokenPipeError, ValueError):
             return
+        except BaseException as error:  # noqa: BLE001 - told to the thread that reads, which would wait for ever
+            self._error = named(error)
+            self._gpg.process.kill()
         self._gpg.close_input()
 
     def _collect(self) -> None:
