@@ -12,7 +12,7 @@ from holdfast.cli.app_output import moment
 from holdfast.cli.app_session import AppSession, app_command, pass_session
 from holdfast.cli.commands import GLOBAL, Group
 from holdfast.cli.output import count
-from holdfast.cli.text import N_, _
+from holdfast.cli.text import N_, _, render
 from holdfast.cli.values import name
 
 if TYPE_CHECKING:
@@ -106,8 +106,18 @@ def _row(app: App, delivery: Delivery) -> list[str]:
         _(STATES[delivery.state.value]),
         str(delivery.attempts),
         moment(delivery.next_at, app.zone),
-        name(delivery.error),
+        _reason(delivery.error),
     ]
+
+
+def _reason(said: str) -> str:
+    """Why a message did not leave: kept as it was said in English, told in the language of this process."""
+    from holdfast.notifiers.transport import ANSWERED
+
+    before = ANSWERED.format(status="")
+    if said.startswith(before):
+        return render(ANSWERED, {"status": said.removeprefix(before)})
+    return render("{reason}", {"reason": said}) if said else ""
 
 
 notify.add_command(test)

@@ -20,6 +20,7 @@ from holdfast.runtime.translation import N_
 MAX_S = 10.0
 """How long one request may take at most, whatever its caller grants."""
 
+ANSWERED = N_("it answered with status {status}")
 LATE = N_("it did not answer in time")
 NOT_ALLOWED = N_("its address is neither public nor allowed")
 
@@ -77,7 +78,7 @@ class Transport:
             raise DeliveryFailed(channel=channel, reason=LATE if late else "it cannot be reached") from None
         if 200 <= status < 300:
             return
-        reason = Phrase("it answered with status {status}", {"status": status})
+        reason = Phrase(ANSWERED, {"status": status})
         if status >= 500 or status in _AGAIN:
             raise DeliveryFailed(channel=channel, reason=reason)
         raise DeliveryRefused(channel=channel, reason=reason)

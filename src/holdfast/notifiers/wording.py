@@ -12,7 +12,7 @@ from holdfast.errors import HoldfastError, RunLost
 from holdfast.model.notice import Notice, Occasion
 from holdfast.notifiers.phrases import FACTS, NEXT, RUN, WHEN, WORDS, Words
 from holdfast.runtime.quantities import duration_text, size_text
-from holdfast.runtime.translation import escape, render
+from holdfast.runtime.translation import escape, render, translate_error
 
 MAX_TITLE_CHARS = 200
 MAX_VALUE_CHARS = 500
@@ -63,7 +63,7 @@ def error_text(notice: Notice, language: str) -> tuple[str, str]:
     known = _known(notice.code, notice.message, notice.context)
     if known is None or not notice.hint:
         return sentence, _plain(notice.hint)
-    return sentence, render(known.hint, _cut_all(notice.context), language)
+    return sentence, translate_error(known, language)[1]
 
 
 def error_sentence(code: str, message: str, context: Mapping[str, str], language: str) -> str:
@@ -76,13 +76,13 @@ def error_sentence(code: str, message: str, context: Mapping[str, str], language
         language: of the sentence.
     """
     known = _known(code, message, context)
-    return _plain(message) if known is None else render(known.message, _cut_all(context), language)
+    return _plain(message) if known is None else translate_error(known, language)[0]
 
 
-def _known(code: str, message: str, context: Mapping[str, str]) -> type[HoldfastError] | None:
-    """The class that says just this. An error said in other words than its class's own has none."""
+def _known(code: str, message: str, context: Mapping[str, str]) -> HoldfastError | None:
+    """An error that says just this, with values cut. One said in other words than its class's own has none."""
     found = _by_code().get(code)
-    return found if found is not None and found(**context).args == (message,) else None
+    return found(**_cut_all(context)) if found is not None and found(**context).args == (message,) else None
 
 
 def _cut_all(context: Mapping[str, str]) -> dict[str, str]:

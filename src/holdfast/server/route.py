@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from holdfast.errors import HoldfastError, InternalError, RequestInvalid
 from holdfast.runtime.unforeseen import named
+from holdfast.server.complaints import complaint
 from holdfast.server.replies import failure, language_of
 
 LOGGER = logging.getLogger("holdfast")
@@ -57,4 +58,5 @@ def invalid(problem: RequestValidationError) -> RequestInvalid:
     """The first thing that is wrong with a request, without what it said: that may be a secret."""
     first = problem.errors()[0]
     at = ".".join(str(part) for part in first["loc"][1:] if isinstance(part, str | int)) or str(first["loc"][0])
-    return RequestInvalid(field=at[:_REASON_CHARACTERS], reason=str(first["msg"])[:_REASON_CHARACTERS])
+    reason = complaint(str(first["type"]), first.get("ctx", {}), str(first["msg"])[:_REASON_CHARACTERS])
+    return RequestInvalid(field=at[:_REASON_CHARACTERS], reason=reason)

@@ -9,7 +9,7 @@ import msgspec
 from holdfast.cli import values
 from holdfast.cli.app_output import age
 from holdfast.cli.app_session import AppSession, app_command, pass_session
-from holdfast.cli.text import _
+from holdfast.cli.text import _, render
 from holdfast.errors import PromiseBroken, UsageError
 
 if TYPE_CHECKING:
@@ -113,4 +113,4 @@ def _print(session: AppSession, proof: Proof) -> None:
 def _worst(finding: Finding) -> str:
     if finding.worst_s is None:
         return _("never") if finding.promise != "rto" else _("not measured")
-    return age(finding.worst_s) if finding.measured else f"{age(finding.worst_s)}, {_('not measured')}"
+    return age(finding.worst_s) if finding.measured else render("{age}, not measured", {"age": age(finding.worst_s)})
