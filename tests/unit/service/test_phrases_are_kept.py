@@ -67,7 +67,7 @@ def report() -> CreateReport:
         components=tuple(made.components.values()),
         problems=(Problem(code="odd", subject=phrase(), detail=phrase()),),
         retention=(RetentionResult(target="local", skipped=phrase(), error=error),),
-        failure=TargetsFailed(backup=made.backup_id, reason=error.phrase), total=1, done=0),
+        failure=TargetsFailed(backup=made.backup_id, reason=error.phrase),
     )
 
 
