@@ -8,13 +8,22 @@ import secrets
 import threading
 from base64 import b64encode
 from collections import OrderedDict
+from http import HTTPStatus
 from pathlib import Path
 
 from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, Response
 
-from holdfast.errors import BackupNotFound, HoldfastError, RangeRefused, TooManyRequests
+from holdfast.archive.bundle_file import sum_name
+from holdfast.errors import (
+    BackupDamaged,
+    BackupNotFound,
+    ChecksumMismatch,
+    HoldfastError,
+    RangeRefused,
+    TooManyRequests,
+)
 from holdfast.model.notice import Notice
 from holdfast.notifiers.occasions import downloaded
 from holdfast.operations.export import export_backup
@@ -29,6 +38,12 @@ _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})\Z")
 _BLOCK_BYTES = 1 << 20
 _KNOWN = 1000
 _EXPORTS_AT_ONCE = 2
+
+
+class _Sent(FileResponse):
+    """A file in larger parts than usual: each takes a turn of a thread, and backups want turns, too."""
+
+    chunk_size = 256 * 1024
 
 
 class _Digests:
@@ -57,11 +72,12 @@ _DIGESTS = _Digests()
 _EXPORTS = threading.BoundedSemaphore(_EXPORTS_AT_ONCE)
 
 
-def download(site: Site, lists: Lists, request: Request, backup_id: str) -> FileResponse:
+def download(site: Site, lists: Lists, request: Request, backup_id: str) -> Response:
     """The answer that sends a backup.
 
     Raises:
         BackupNotFound: there is none of that id.
+        BackupDamaged, ChecksumMismatch: no copy of it is whole.
         RangeRefused: a part of it was asked for that cannot be sent.
         HoldfastError: it cannot be put into one file.
     """
@@ -71,18 +87,59 @@ def download(site: Site, lists: Lists, request: Request, backup_id: str) -> File
         site.write(request, "backup.download", subject=backup_id, outcome=outcome_of(error))
         raise
     site.write(request, "backup.download", subject=backup_id)
-    site.tell(_notice(site, request, backup_id))
+    if answer.status_code != HTTPStatus.NOT_MODIFIED:
+        site.tell(_notice(site, request, backup_id))
     return answer
 
 
-def _answer(site: Site, lists: Lists, request: Request, backup_id: str) -> FileResponse:
+def _answer(site: Site, lists: Lists, request: Request, backup_id: str) -> Response:
     copies = lists.copies(backup_id)
     if not copies:
         raise BackupNotFound(backup=backup_id, target=", ".join(site.service.config.targets))
-    files = [path for path in (file_of(stored, site.service.config) for stored in copies) if path is not None]
-    if files:
-        _check_range(request.headers.get("range", ""), files[0].stat().st_size)
-        return _sent(files[0], files[0].name, None)
+    sound = [stored for stored in copies if stored.marks.damaged_at is None]
+    if not sound:
+        reason = copies[0].marks.damage or "a check found it so"
+        raise BackupDamaged(backup=backup_id, target=copies[0].target, reason=reason)
+    problem: HoldfastError | None = None
+    files = [path for path in (file_of(stored, site.service.config) for stored in sound) if path is not None]
+    for path in files:
+        try:
+            return _of_file(path, request)
+        except ChecksumMismatch as error:
+            problem = error
+        except FileNotFoundError:
+            # Somebody deletes it at this moment.
+            problem = problem or BackupNotFound(backup=backup_id, target=sound[0].target)
+    if problem is not None and len(files) == len(sound):
+        raise problem
+    return _of_export(site, request, backup_id)
+
+
+def _of_file(path: Path, request: Request) -> Response:
+    digest = _DIGESTS.of(path)
+    _check_digest(path, digest.hex())
+    tag = f'"{digest.hex()}"'
+    known = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
+    if tag in known or known == ["*"]:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={"ETag": tag})
+    # A part of another file than the one that is there now is of no use: then all of it is sent.
+    if request.headers.get("if-range", tag) == tag:
+        _check_range(request.headers.get("range", ""), path.stat().st_size)
+    return _sent(path, path.name, None)
+
+
+def _check_digest(path: Path, found: str) -> None:
+    """INVARIANT: a file that was changed since it was made is never sent as the backup that it was."""
+    noted = path.parent / sum_name(path.name.partition(".")[0])
+    try:
+        expected = noted.read_text(encoding="ascii", errors="replace").split()[0]
+    except (FileNotFoundError, IndexError):
+        return
+    if expected != found:
+        raise ChecksumMismatch(path=path.name, found=found, expected=expected)
+
+
+def _of_export(site: Site, request: Request, backup_id: str) -> Response:
     path = _exported(site, backup_id)
     if "range" in request.headers:
         # Every export is a file of its own: parts of two of them would not fit together.
@@ -128,7 +185,7 @@ def _sent(path: Path, name: str, afterwards: BackgroundTask | None) -> FileRespo
     }
     # An encrypted archive is no zip to whoever opens it.
     media_type = "application/zip" if name.endswith(".zip") else "application/octet-stream"
-    return FileResponse(path, headers=headers, media_type=media_type, filename=name, background=afterwards)
+    return _Sent(path, headers=headers, media_type=media_type, filename=name, background=afterwards)
 
 
 def _notice(site: Site, request: Request, backup_id: str) -> Notice:

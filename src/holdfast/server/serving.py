@@ -103,7 +103,6 @@ def serve(
     """
     keep_private()
     allow_open_files(_OPEN_FILES)
-    sys.setswitchinterval(_TURN_S)
     made = listening.opened()
     first = deployment.catalog.tokens.count_valid(deployment.service.now()) == 0
     setup = SetupSecret() if first else None
@@ -115,9 +114,7 @@ def serve(
             thread.start()
         # What is known of targets that take longer is shown meanwhile; one that hangs keeps nobody from serving.
         deployment.service.mirror.wait_listed(_FIRST_LIST_S, cancel)
-        deployment.site.lists.warm()
-        # What is there now stays: looking for garbage among it again and again would stop all answers meanwhile.
-        gc.freeze()
+        prepare(deployment)
         told(listening.address(made), setup.shown if setup else "")
         ended = (cancel, server, deployment, threads, grace_s)
         ending = threading.Thread(target=_end_with, args=ended, name="ending", daemon=True)
@@ -129,6 +126,14 @@ def serve(
         for thread in threads.values():
             thread.join(_HANGING_S)
         made.close()
+
+
+def prepare(deployment: Deployment) -> None:
+    """Makes this process answer quickly while backups run in it."""
+    sys.setswitchinterval(_TURN_S)
+    deployment.site.lists.warm()
+    # What is there now stays: looking for garbage among it again and again would stop all answers meanwhile.
+    gc.freeze()
 
 
 def uvicorn_settings(app: object, listening: Listening) -> uvicorn.Config:
