@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from e2e.test_serve import application, serving
+from e2e.served import serving
+from e2e.test_serve import application
 
 _CLIENTS = 1000
 _KINDS = (
