@@ -135,6 +135,7 @@ def _add_restoring(router: APIRouter, site: Site, lists: Lists) -> None:
         responses={
             200: {"content": {"application/zip": {}}, "description": "The whole backup in one file."},
             206: {"content": {"application/zip": {}}, "description": "The part that `Range` asks for."},
+            304: {"description": "It is the file of this `ETag` still, as `If-None-Match` asks."},
             **documented(401, 403, 404, 416, 422, 503, 507),
         },
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 T = TypeVar("T")
 _ID = "backup_2025_09_16_12_30_45"
@@ -84,10 +84,20 @@ class CreatedBackup(BaseModel):
     warnings: list[str] = []
 
 
+def _written_out(value: object) -> object:
+    # A number could be seconds or milliseconds; whoever means one of them gets the other.
+    if isinstance(value, str) and "-" in value:
+        return value
+    raise ValueError("write it as ISO 8601 with its zone")
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+
+
 class IncrementalBody(Body):
     """Since when changes are wanted; without it, since the newest backup."""
 
-    since: AwareDatetime | None = Field(default=None, examples=["2025-09-15T00:00:00Z"])
+    since: Moment | None = Field(default=None, examples=["2025-09-15T00:00:00Z"])
 
 
 class ListedEntry(BaseModel):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+from http import HTTPStatus
+
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from holdfast import __version__
 from holdfast.errors import HoldfastError, RouteNotFound
@@ -48,10 +52,11 @@ def create_server(site: Site, settings: ServerSettings, setup: SetupSecret | Non
         openapi_url="/openapi.json",
         separate_input_output_schemas=False,
     )
-    for router in routers(site, site.lists, setup):
+    made = routers(site, site.lists, setup)
+    for router in made:
         _check_routes(router)
         app.include_router(router)
-    app.add_exception_handler(HTTPException, _not_there)
+    app.add_exception_handler(HTTPException, partial(_not_there, made))
     app.add_exception_handler(HoldfastError, _refused)
     # The last one added is the first to see a request.
     app.add_middleware(Gate, sentry=site.sentry)
@@ -73,9 +78,15 @@ def routers(site: Site, lists: Lists, setup: SetupSecret | None) -> list[APIRout
     ]
 
 
-async def _not_there(request: Request, _problem: Exception) -> Response:
+async def _not_there(known: list[APIRouter], request: Request, problem: Exception) -> Response:
     """Addresses and methods that there are none of."""
-    return failure(RouteNotFound(), language_of(request))
+    answer = failure(RouteNotFound(), language_of(request))
+    if isinstance(problem, HTTPException) and problem.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        routes = [route for router in known for route in router.routes if isinstance(route, APIRoute)]
+        fitting = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+        answer.status_code = problem.status_code
+        answer.headers["Allow"] = ", ".join(sorted({method for route in fitting for method in route.methods or ()}))
+    return answer
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:

@@ -6,10 +6,10 @@ import ipaddress
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
+from starlette.requests import HTTPConnection, cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from holdfast.errors import HoldfastError, NotAuthenticated
+from holdfast.errors import HoldfastError, HostRefused, NotAuthenticated
 from holdfast.server.replies import LANGUAGE_KEY, chosen_language, failure
 from holdfast.server.sentry import Sentry
 
@@ -17,6 +17,7 @@ TOKEN_KEY = "holdfast.token"  # noqa: S105 - the name of a place, not a secret
 COOKIE = "authToken"
 # Without a token: whether it lives, whether it is ready, and the first token, which has a secret of its own.
 OPEN = frozenset({"/healthz", "/readyz", "/api/v1/setup"})
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _ON_THIS_MACHINE = frozenset({"/metrics"})
 
 
@@ -66,16 +67,37 @@ def address_of(scope: Scope) -> str:
     return str(client[0]) if client else ""
 
 
+def check_site(request: HTTPConnection) -> None:
+    """Refuses what a page of another site makes a browser ask with the cookie of somebody who is signed in here.
+
+    SAFETY: a browser sends the cookie whoever's page asks, but never tells a lie about whose page that is. Programs
+    say nothing of it, and a token in the authorization is nothing that a browser sends by itself.
+
+    Raises:
+        HostRefused: it comes from elsewhere.
+    """
+    headers = request.headers
+    if request.scope.get("method") in _SAFE_METHODS or _bearer(headers):
+        return
+    site, origin = headers.get("sec-fetch-site", ""), headers.get("origin", "")
+    if site and site not in ("same-origin", "none"):
+        raise HostRefused(host="another site")
+    if not site and origin and origin.partition("://")[2].lower() != headers.get("host", "").lower():
+        raise HostRefused(host=origin[:100])
+
+
 def secret_in(headers: Headers) -> str:
     """The token that a request carries: in its authorization, else in its cookie.
 
     Raises:
         NotAuthenticated: there is none.
     """
-    kind, _space, secret = headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer" and secret.strip():
-        return secret.strip()
-    found = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+    found = _bearer(headers) or cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
     if not found:
         raise NotAuthenticated
     return found
+
+
+def _bearer(headers: Headers) -> str:
+    kind, _space, secret = headers.get("authorization", "").partition(" ")
+    return secret.strip() if kind.lower() == "bearer" else ""

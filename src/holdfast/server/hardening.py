@@ -70,7 +70,7 @@ class Hardening:
                 what="the headers", limit=Phrase("{count} bytes", {"count": self._settings.header_bytes})
             )
         length = headers.get("content-length", "0")
-        if not (length.isascii() and length.isdigit()) or int(length) > self._settings.body_bytes:
+        if not (length.isascii() and length.isdigit() and len(length) < 20) or int(length) > self._settings.body_bytes:
             return RequestTooLarge(what="the body", limit=Phrase("{count} bytes", {"count": self._settings.body_bytes}))
         return self._foreign(headers)
 

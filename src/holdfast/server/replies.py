@@ -43,6 +43,11 @@ _STATUSES: tuple[tuple[type[HoldfastError], int], ...] = (
     (errors.DatabaseUnavailable, 503),
     (errors.BackendUnavailable, 503),
     (errors.Interrupted, 503),
+    (errors.CatalogUnavailable, 503),
+    # Whoever asks cannot mend the configuration.
+    (errors.ConfigInvalid, 500),
+    (errors.ConfigNotFound, 500),
+    (errors.ConfigUnreadable, 500),
     (errors.UsageError, 422),
     (errors.RequestError, 422),
 )

@@ -42,7 +42,7 @@ def act(
     except HoldfastError as error:
         site.write(request, action, subject=subject, outcome=outcome_of(error))
         raise
-    if "respond-async" in request.headers.get("prefer", "").lower():
+    if _follows(request):
         site.write(request, action, subject=subject, outcome="begun", detail={"run": run.run_id})
         place = {"Location": f"/api/v1/runs/{run.run_id}", "Preference-Applied": "respond-async"}
         return success(request, STARTED, {"run_id": run.run_id, "state": run.state.value}, status=202, headers=place)
@@ -52,6 +52,12 @@ def act(
     if outcome.error is not None:
         return failure(outcome.error, language_of(request), _remains(outcome.run))
     return answer(outcome.report)
+
+
+def _follows(request: Request) -> bool:
+    """Whether somebody would rather follow the run than wait for its end."""
+    preferences = ",".join(request.headers.getlist("prefer")).lower().split(",")
+    return any(one.partition(";")[0].strip() == "respond-async" for one in preferences)
 
 
 def _remains(run: Run) -> dict[str, object]:

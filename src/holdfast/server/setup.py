@@ -75,11 +75,12 @@ def setup_router(site: Site, secret: SetupSecret | None) -> APIRouter:
     def setup(request: Request, body: SetupBody | None = None) -> JSONResponse:
         """Makes the first token, with all rights; takes the set-up token as `Authorization: Bearer`."""
         given = secret_in(request.headers)
-        if secret is None:
+        now = site.service.now()
+        if secret is None or site.catalog.tokens.count_valid(now):
             raise SetupRefused
         secret.use(given)
         name = (body or SetupBody()).name
-        token, plain = site.catalog.tokens.create(name, (Scope.ADMIN,), expires_at=None, at=site.service.now())
+        token, plain = site.catalog.tokens.create(name, (Scope.ADMIN,), expires_at=None, at=now)
         site.write(request, "token.create", subject=token.token_id, detail={"name": name, "by": "setup"})
         return success(request, SET_UP, {"token": plain, "token_id": token.token_id})
 

@@ -11,7 +11,7 @@ from holdfast.catalog.catalog import Catalog
 from holdfast.errors import HoldfastError, ScopeMissing
 from holdfast.model.access import Scope, Token
 from holdfast.model.notice import Notice
-from holdfast.server.gate import TOKEN_KEY, address_of, secret_in
+from holdfast.server.gate import TOKEN_KEY, address_of, check_site, secret_in
 from holdfast.server.listing import Lists
 from holdfast.server.sentry import Sentry
 from holdfast.service.service import Service
@@ -44,9 +44,11 @@ class Site:
 
         Raises:
             NotAuthenticated: nobody's.
+            HostRefused: a page of another site asks in somebody's name.
         """
         found = request.scope.get(TOKEN_KEY)
         if not isinstance(found, Token):
+            check_site(request)
             found = self.sentry.token_of(secret_in(request.headers), address_of(request.scope))
             request.scope[TOKEN_KEY] = found
         return found
