@@ -66,7 +66,7 @@ class CommandLoad:
     def run(self) -> LoadReport:
         """Does it."""
         if self._file is not None:
-            return file_report(self._file, write_new(self._file, self._blocks()))
+            return file_report(self._file, write_new(self._file, self._blocks()), self._content)
         # SAFETY: a program that reads cannot take back what it was given. So all of the content is read and compared
         # before the first byte of it is given out.
         for _block in self._blocks():

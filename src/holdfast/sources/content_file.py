@@ -51,7 +51,7 @@ class DumpFile:
     def load(self) -> LoadReport:
         """Does it."""
         size_bytes = write_new(self._path, proved_blocks(self._content, self._request.cancelled))
-        return file_report(self._path, size_bytes)
+        return file_report(self._path, size_bytes, self._content)
 
 
 def plan_file(path: Path, content: StoredContent) -> LoadPlan:
@@ -60,9 +60,9 @@ def plan_file(path: Path, content: StoredContent) -> LoadPlan:
     return LoadPlan(destination=str(path), directory=folder, needed_bytes=content.component.content_bytes)
 
 
-def file_report(path: Path, size_bytes: int) -> LoadReport:
-    """What was written: rows cannot be counted in a file, so its content is what was compared."""
-    checks = ("content compared",)
+def file_report(path: Path, size_bytes: int, content: StoredContent) -> LoadReport:
+    """What was written: rows cannot be counted in a file, so its content is what was compared, if its hash is known."""
+    checks = ("content compared",) if content.component.content_sha256 else ()
     return LoadReport(destination=str(path), file_count=1, content_bytes=size_bytes, checks=checks, as_file=True)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.errors import BackupNotFound
+from holdfast.errors import BackupDamaged, BackupNotFound
 from holdfast.model.backup import BackupType
 from holdfast.operations.doctor import examine
 from holdfast.operations.export import export_backup
@@ -166,7 +166,9 @@ def test_a_file_that_is_no_backup_means_nothing(real: RealApp) -> None:
     real.create()
     stray = real.folder / "backups-typed" / "database" / "db_backup_20200101_000000.db"
     stray.write_text("stray")
-    for path in (stray, real.folder / "backups-typed", real.folder / "nowhere"):
+    with pytest.raises(BackupDamaged, match="neither a database"):
+        plan_restore(real.context, RestoreRequest(what=str(stray)))
+    for path in (real.folder / "backups-typed", real.folder / "nowhere"):
         with pytest.raises(BackupNotFound):
             plan_restore(real.context, RestoreRequest(what=str(path)))
 
