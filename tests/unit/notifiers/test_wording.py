@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from holdfast.errors import NotEnoughSpace
+from holdfast.errors import NotEnoughSpace, UnknownName
 from holdfast.model.notice import Notice, Occasion
 from holdfast.model.run import run_error
 from holdfast.notifiers.phrases import FACTS, WORDS
@@ -18,6 +18,7 @@ from holdfast.runtime.translation import LANGUAGES
 AT = datetime(2026, 3, 20, 21, 30, tzinfo=UTC)
 RUN = "0123456789abcdef0123456789abcdef"
 EVIL = "x\r\nBcc: all@example.org\r\n\r\n<b>\x1b[31m\u202egpj\u2066\u2028{app}"
+ENGLISH = re.compile(r"[A-Za-z]?[a-z]+(?: [a-z]{2,}){2,}")
 DISTURBING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066\u2067]")
 
 
@@ -56,6 +57,26 @@ def test_names_cannot_forge_lines_headers_or_directions(occasion: Occasion, lang
     assert "\n" not in title
     assert not DISTURBING.search(title + body)
     assert body.count("\n") == worded(plain, language)[1].count("\n")
+
+
+@pytest.mark.parametrize("language", ["fa", "ru"])
+@pytest.mark.parametrize(("occasion", "kind"), list(WORDS))
+def test_no_sentence_is_left_in_english(occasion: Occasion, kind: str, language: str) -> None:
+    facts = {name: "its certificate is not trusted" if name == "reason" else "x" for name in FACTS}
+    title, body = worded(_notice(occasion, kind, **facts), language)
+    assert not ENGLISH.search(re.sub("`[^`]*`", "", f"{title}\n{body}"))
+
+
+@pytest.mark.parametrize("language", ["fa", "ru"])
+def test_error_that_was_written_down_keeps_its_words(language: str) -> None:
+    error = run_error(UnknownName(what="database source", name="x", known="none"))
+    notice = Notice(
+        occasion=Occasion.FAILURE, app="shop", at=AT, code=error.code, message=error.message, hint=error.hint,
+        context=error.context,
+    )  # fmt: skip
+    body = worded(notice, language)[1]
+    assert not re.search("database source|none", body)
+    assert not ENGLISH.search(body)
 
 
 def test_error_is_told_with_its_hint() -> None:
