@@ -314,14 +314,19 @@ def test_a_defect_behind_encryption_is_no_success(kind: str, size: int, error: B
 class Unreadable(io.BytesIO):
     """Stored bytes whose reading fails in a way that nobody foresaw."""
 
+    def __init__(self, data: bytes, error: BaseException) -> None:
+        super().__init__(data)
+        self._error = error
+
     def read(self, size: int | None = -1, /) -> bytes:
         if self.tell() > 100_000:
-            raise KeyError("defect")
+            raise self._error
         return super().read(min(size or 0, 60_000))
 
 
-def test_a_defect_before_decryption_is_no_end() -> None:
-    reader = GpgReader(Unreadable(gpg_file(noise(1_000_000))), WORDS, HERE)
+@pytest.mark.parametrize("error", [KeyError("defect"), ValueError("defect"), Panic("defect")])
+def test_a_defect_before_decryption_is_no_end(error: BaseException) -> None:
+    reader = GpgReader(Unreadable(gpg_file(noise(1_000_000)), error), WORDS, HERE)
     with pytest.raises(InternalError):
         reader.read(-1)
     reader.close()

@@ -212,9 +212,10 @@ class GpgReader:
     def _feed(self) -> None:
         try:
             while block := self._inner.read(_STEP_BYTES):
-                self._gpg.send(block)
-        except (BrokenPipeError, ValueError):
-            return
+                try:
+                    self._gpg.send(block)
+                except (BrokenPipeError, ValueError):
+                    return  # the program has ended, or nobody reads any more
         except BaseException as error:  # noqa: BLE001 - told to the thread that reads, which would wait for ever
             self._error = named(error)
             self._gpg.process.kill()
@@ -224,9 +225,15 @@ class GpgReader:
         try:
             while block := self._gpg.receive():
                 self._conduit.write(block)
+            self._feeder.join()
+            self._judge()
         except ConduitClosed:
             return
-        self._feeder.join()
+        except BaseException as error:  # noqa: BLE001 - told to the thread that reads, which would wait for ever
+            self._conduit.end(named(error))
+
+    def _judge(self) -> None:
+        """Tells the reader, behind the last byte, whether the program was content with all of it."""
         status, said = self._gpg.wait()
         if self._error is not None:
             self._conduit.end(self._error)
