@@ -152,7 +152,9 @@ def _speak_smtp(session: socketserver.StreamRequestHandler, letters: list[Letter
         elif word == "QUIT":
             say("221 bye")
             return
-        say("235 yes" if word.startswith("AUTH") else "250 receiver")
+        if word.startswith("EHLO"):
+            say("250-receiver")
+        say("235 yes" if word.startswith("AUTH") else "250 AUTH PLAIN")
 
 
 class Canary:
