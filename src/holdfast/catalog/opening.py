@@ -56,6 +56,8 @@ def opened(url: str, *, clock: Clock, key: bytes) -> Catalog:
         with alone, named_failures(place):
             upgrade(storage, functools.partial(_begin, catalog, key))
             _check_key(storage, key)
+        if address.get_backend_name() == "sqlite" and not memory:
+            storage.watch(Path(address.database or ""))
     except BaseException:
         storage.close()
         raise

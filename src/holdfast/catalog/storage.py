@@ -6,12 +6,14 @@ import contextlib
 import hashlib
 import threading
 from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from holdfast.catalog.failures import named_failures
+from holdfast.errors import CatalogUnavailable
 
 WRITES = "holdfast_writes"
 
@@ -31,11 +33,29 @@ class Storage:
         # SQLite lets those who wait for it poll; threads of one process queue up here instead, and none starves.
         self._writing: contextlib.AbstractContextManager[object]
         self._writing = threading.Lock() if self._local else contextlib.nullcontext()
+        self._file: Path | None = None
+        self._identity: tuple[int, int] | None = None
         self._reading = self._writing if single_connection else contextlib.nullcontext()
+
+    def watch(self, file: Path) -> None:
+        """From now on works only while the file that is open is the one that is there."""
+        self._identity = _identity(file)
+        self._file = file
+
+    def _check_file(self) -> None:
+        """SAFETY: a file that was deleted takes all that is written to it, and none of it is ever found again."""
+        if self._file is None or self._identity == (found := _identity(self._file)):
+            return
+        if found is None:
+            raise CatalogUnavailable(place=self.place, reason="its file was deleted while it was in use")
+        # Somebody has made it anew: what is open leads to the former one.
+        self.engine.dispose()
+        self._identity = found
 
     @contextlib.contextmanager
     def read(self) -> Generator[sa.Connection]:
         """A transaction that only reads and sees one state."""
+        self._check_file()
         with self._reading, named_failures(self.place), self.engine.connect() as connection, connection.begin():
             yield connection
 
@@ -45,6 +65,7 @@ class Storage:
 
         DURABILITY: when this returns, what was written survives the end of the process and of the machine's power.
         """
+        self._check_file()
         with self._writing, named_failures(self.place), self.engine.connect() as connection:
             connection = connection.execution_options(**{WRITES: True})
             with connection.begin():
@@ -75,3 +96,11 @@ class Storage:
     def close(self) -> None:
         """Gives back all connections."""
         self.engine.dispose()
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
