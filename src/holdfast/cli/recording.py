@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=msgspec.Struct)
 
 
-def recorded(session: AppSession, operation: str, request: msgspec.Struct, act: Callable[[], R]) -> R:
+def recorded(
+    session: AppSession, operation: str, request: msgspec.Struct, act: Callable[[], R], *, policy: str = ""
+) -> R:
     """Acts; writes down that it began and what came of it, and tells people.
 
     Args:
         operation: its name in the catalog.
         request: what was asked for.
         act: does it.
+        policy: whose run it is; empty if it belongs to none.
     """
-    run = _begun(session, operation, request)
+    run = _begun(session, operation, request, policy)
     if run is None:
         return act()
     report: R | None = None
@@ -40,7 +43,7 @@ def recorded(session: AppSession, operation: str, request: msgspec.Struct, act: 
         _ended(session, run, report, error)
 
 
-def _begun(session: AppSession, operation: str, request: msgspec.Struct) -> CommandRun | None:
+def _begun(session: AppSession, operation: str, request: msgspec.Struct, policy: str) -> CommandRun | None:
     app = session.app()
     from holdfast.app.catalog_of import is_kept
 
@@ -49,7 +52,7 @@ def _begun(session: AppSession, operation: str, request: msgspec.Struct) -> Comm
     try:
         from holdfast.service.commands import CommandRun
 
-        return CommandRun(app, operation, request)
+        return CommandRun(app, operation, request, policy=policy)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("holdfast"):
             raise

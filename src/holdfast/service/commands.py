@@ -31,10 +31,13 @@ class CommandRun:
         app: the application.
         operation: see `holdfast.service.operations`.
         request: what was asked for.
+        policy: whose run it is, where cron or systemd runs policies; when it was due is not known then.
         beat_s: how often it shows that it is alive.
     """
 
-    def __init__(self, app: App, operation: str, request: msgspec.Struct, *, beat_s: float = BEAT_S) -> None:
+    def __init__(
+        self, app: App, operation: str, request: msgspec.Struct, *, policy: str = "", beat_s: float = BEAT_S
+    ) -> None:
         self._app = app
         self._catalog: Catalog = open_app_catalog(app)
         self._courier = courier(app.config, self._catalog.deliveries, clock=app.context.clock)
@@ -45,6 +48,7 @@ class CommandRun:
             run_id=secrets.token_hex(16),
             app=app.name,
             operation=operation,
+            policy=policy,
             trigger=Trigger.COMMAND,
             state=RunState.RUNNING,
             created_at=now,

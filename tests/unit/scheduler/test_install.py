@@ -297,6 +297,20 @@ def test_showing_and_proving(app: Path, capfd: pytest.CaptureFixture[str]) -> No
     capfd.readouterr()
 
 
+def test_what_cron_ran_is_known_to_the_status_of_its_policy(app: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    config = app / "holdfast.toml"
+    config.write_text(config.read_text().replace("retries = 2", ""))
+    assert main(["token", "list"]) == 0  # makes the catalog, without which nothing is written down
+    (app / "data").rename(app / "gone")
+    assert main(["schedule", "run", "nightly"]) == 1
+    assert main(["schedule", "status", "--policy", "nightly"]) == 5
+    (app / "gone").rename(app / "data")
+    assert main(["schedule", "run", "nightly"]) == 0
+    capfd.readouterr()
+    assert main(["schedule", "status", "--policy", "nightly"]) == 0
+    assert "succeeded" in capfd.readouterr().out
+
+
 def test_running_a_policy_repeats_what_failed(app: Path, capfd: pytest.CaptureFixture[str]) -> None:
     config = app / "holdfast.toml"
     config.write_text(config.read_text().replace("retries = 2", 'retries = 2\nretry_delay = "1s"'))

@@ -59,7 +59,7 @@ def _attempt(session: AppSession, policy: PlannedPolicy) -> None:
         type=policy.type, sources=policy.sources, targets=policy.targets, fallback=True, label=policy.name
     )
     with session.working() as context:
-        report = recorded(session, "create", request, lambda: create_backup(context, request))
+        report = recorded(session, "create", request, lambda: create_backup(context, request), policy=policy.name)
     print_summary(session.printer, report)
     warn_problems(session.printer, report.problems)
     warn_copies(session.printer, report.copies)
