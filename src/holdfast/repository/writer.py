@@ -96,10 +96,14 @@ class PackWriter:
     def claim(self, kind: BlobType, blob_id: bytes, *, even_if_indexed: bool = False) -> bool:
         """Whether the caller shall seal and `add` this blob; False if it is stored or somebody else is at it."""
         key = blob_id + _KIND_BYTE[kind]
+        listed = len(self.index_ids)
         if not even_if_indexed and self._index.contains(kind, blob_id):
             return False
         with self._mutex:
             if key in self._claimed:
+                return False
+            # An index file that was stored since the question may list it, and its claim is gone by now.
+            if len(self.index_ids) != listed and not even_if_indexed and self._index.contains(kind, blob_id):
                 return False
             self._claimed.add(key)
             return True

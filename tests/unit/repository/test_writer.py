@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable
 from hashlib import sha256
+from typing import cast
 
 import pytest
 
@@ -127,3 +129,35 @@ def test_a_pack_that_no_thread_takes_lets_nobody_wait_for_it_and_nothing_commit(
         with pytest.raises(RuntimeError):
             packs.flush()
         assert not list(index.packs())
+
+
+class SlowlyAsked:
+    """An index whose first answer comes when something else has happened since."""
+
+    def __init__(self, index: Index, meanwhile: Callable[[], None]) -> None:
+        self._index = index
+        self.add = index.add
+        self._meanwhile: Callable[[], None] | None = meanwhile
+
+    def contains(self, kind: BlobType, blob_id: bytes) -> bool:
+        found = self._index.contains(kind, blob_id)
+        if self._meanwhile is not None:
+            meanwhile, self._meanwhile = self._meanwhile, None
+            meanwhile()
+        return found
+
+
+def test_a_blob_that_is_listed_while_somebody_asks_for_it_is_not_stored_twice() -> None:
+    repository = new_repository()
+    blob_id = sha256(b"blob").digest()
+    with Index(repository, private=True) as index, PackWriter(repository, index) as packs:
+
+        def store() -> None:
+            assert packs.claim(BlobType.DATA, blob_id)
+            packs.add(BlobType.DATA, blob_id, *seal_blob(repository.sealer(), BlobType.DATA, b"blob", Compression.OFF))
+            packs.flush()
+
+        packs._index = cast(Index, SlowlyAsked(index, store))
+        assert not packs.claim(BlobType.DATA, blob_id)
+        packs.flush()
+        assert sum(len(pack.blobs) for pack in index.packs()) == 1
