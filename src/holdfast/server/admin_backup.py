@@ -22,7 +22,7 @@ from holdfast.server.listing import Lists
 from holdfast.server.replies import language_of, success
 from holdfast.server.route import EnvelopeRoute
 from holdfast.server.running import act
-from holdfast.server.sending import Ready
+from holdfast.server.sending import UNCHANGED, Ready
 from holdfast.server.shapes import created_entry, restored_entry
 from holdfast.server.site import Site
 from holdfast.server.statuses import documented
@@ -83,7 +83,7 @@ def _add_looking(router: APIRouter, site: Site, lists: Lists) -> None:
         "/list",
         dependencies=allowed,
         response_model=models.Envelope[models.BackupList],
-        responses=documented(401, 403, 503),
+        responses={304: UNCHANGED, **documented(401, 403, 503)},
     )
     async def list_backups(request: Request) -> Response:
         """All backups, the newest first."""

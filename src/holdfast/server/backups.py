@@ -27,7 +27,7 @@ from holdfast.server.backups_models import Created, Kind, Listed, Restored, Rota
 from holdfast.server.replies import language_of
 from holdfast.server.route import EnvelopeRoute
 from holdfast.server.running import act
-from holdfast.server.sending import Ready
+from holdfast.server.sending import UNCHANGED, Ready
 from holdfast.server.shapes import primary, recorded
 from holdfast.server.site import Site
 from holdfast.server.statuses import documented
@@ -122,7 +122,7 @@ def _add_looking(router: APIRouter, site_of: SiteOf) -> None:
         "/list",
         dependencies=[needs(site_of, Scope.READ)],
         response_model=Listed,
-        responses=documented(401, 403, 422, 503),
+        responses={304: UNCHANGED, **documented(401, 403, 422, 503)},
     )
     async def list_backups(request: Request, backup_type: Wanted = "all") -> Response:
         """Backups, the newest first; of a type alone, the parts of full backups included."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from holdfast.server.listing import Document
+
+UNCHANGED: dict[str, Any] = {"description": "It is the list of this `ETag` still, as `If-None-Match` asks."}
 
 
 class Ready(Response):
