@@ -193,6 +193,10 @@ def _base64(data: bytes) -> bytes:
 
 def _decoded(text: bytes, origin: Origin) -> bytes:
     try:
-        return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+        data = base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+        # Bits behind the last byte may be anything for the decoder; the format wants them to be zero.
+        if _base64(data) != text:
+            raise binascii.Error("not canonical")
+        return data
     except binascii.Error as error:
         raise origin.damaged("its age header is garbled") from error
