@@ -19,7 +19,7 @@ WINDOW_LOG_MAX = 27
 """Frames may ask for a window of up to 128 MiB, as restic's decoder allows."""
 
 _FRAMES_MAX = 10_000
-_COMPARED_AT_ONCE = 1 << 20
+_AT_ONCE = 1 << 20
 _LARGE = 8 << 20
 _WINDOW_LOG_WRITTEN_MAX = 23
 _WIDE_WINDOW_LEVEL = 20
@@ -86,10 +86,10 @@ def restores(frame: Buffer, plaintext: bytes | bytearray) -> bool:
     position = 0
     try:
         # Piece by piece, so that the plaintext is not there twice.
-        piece = decompressor.decompress(frame, max_length=_COMPARED_AT_ONCE)
+        piece = decompressor.decompress(frame, max_length=_AT_ONCE)
         while piece and plaintext.startswith(piece, position):
             position += len(piece)
-            piece = b"" if decompressor.eof else decompressor.decompress(b"", max_length=_COMPARED_AT_ONCE)
+            piece = b"" if decompressor.eof else decompressor.decompress(b"", max_length=_AT_ONCE)
     except zstd.ZstdError:
         return False
     return decompressor.eof and not piece and position == len(plaintext)
@@ -136,7 +136,7 @@ def _read(decompressor: zstd.ZstdDecompressor, frame: memoryview, most: int) -> 
     # The library would gather pieces and join them in the end, so that all of it would be there twice.
     gathered = bytearray(plaintext)
     while len(gathered) < most and not decompressor.eof:
-        piece = decompressor.decompress(b"", max_length=min(most - len(gathered), _LARGE))
+        piece = decompressor.decompress(b"", max_length=min(most - len(gathered), _AT_ONCE))
         if not piece:
             break
         gathered += piece
