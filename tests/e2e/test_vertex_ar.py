@@ -609,6 +609,8 @@ def test_encryption_with_gpg(backed_up: Machine) -> None:
     original = backed_up.backups / encrypted[0].removesuffix(".gpg")
     assert (backed_up.app / "restored.db").read_bytes() == original.read_bytes()
     assert "Всего бэкапов: 1" in backed_up.run("python backup_cli.py stats").out
+    # gpg leaves an agent behind that would outlive the tests.
+    backed_up.run("gpgconf --kill gpg-agent")
 
 
 def test_encryption_with_openssl(backed_up: Machine) -> None:
