@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from typing import Any
-
 import msgspec
 
 from holdfast.app import App
@@ -17,7 +14,7 @@ from holdfast.runtime import host
 from holdfast.runtime.unforeseen import named
 from holdfast.service.heart import BEAT_S, Heart, holder
 from holdfast.service.mirror import take_in
-from holdfast.service.recording import failed, reported
+from holdfast.service.recording import failed, new_run, reported
 from holdfast.service.telling import Teller
 
 FLUSH_S = 10.0
@@ -25,7 +22,7 @@ FLUSH_S = 10.0
 
 
 class CommandRun:
-    """One run of a command, from its beginning to its end. Use it as a context manager, and give it the report.
+    """One run of a command, from its beginning to its end. Give it the report, then close it.
 
     Args:
         app: the application.
@@ -43,22 +40,10 @@ class CommandRun:
         self._courier = courier(app.config, self._catalog.deliveries, clock=app.context.clock)
         self._teller = Teller(self._courier, self._catalog.runs, limits(app.config))
         now = app.context.now()
-        document: dict[str, Any] = msgspec.to_builtins(request)
-        self._run = Run(
-            run_id=secrets.token_hex(16),
-            app=app.name,
-            operation=operation,
-            policy=policy,
-            trigger=Trigger.COMMAND,
-            state=RunState.RUNNING,
-            created_at=now,
-            started_at=now,
-            heartbeat_at=now,
-            holder=holder(),
-            actor=host.local_actor(),
-            type=str(document.get("type") or "") if operation == "create" else "",
-            request=document,
-        )
+        asked = new_run(app.name, operation, request, now, trigger=Trigger.COMMAND, actor=host.local_actor())
+        # It begins at once: nobody plans it, and nobody else may take it.
+        begun = {"state": RunState.RUNNING, "started_at": now, "heartbeat_at": now, "holder": holder()}
+        self._run: Run = msgspec.structs.replace(asked, policy=policy, **begun)
         self._catalog.runs.add(self._run)
         # A server beside us takes a run that shows no sign of life for one that was lost.
         self._heart = Heart(self._catalog.runs, self._run.run_id, app.context.now, beat_s=beat_s)

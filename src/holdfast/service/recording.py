@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 from typing import Any, cast
 
 import msgspec
 
 from holdfast.errors import ExitCode, HoldfastError, Interrupted
-from holdfast.model.run import Run, RunState, run_error
+from holdfast.model.run import Run, RunState, Trigger, run_error
 from holdfast.operations.reports import CreateReport, RestoreReport, plain
+
+
+def new_run(app: str, operation: str, request: msgspec.Struct, at: datetime, *, trigger: Trigger, actor: str) -> Run:
+    """A run that somebody asks for, waiting; its request is kept as a plain document."""
+    document: dict[str, Any] = msgspec.to_builtins(request)
+    return Run(
+        run_id=secrets.token_hex(16),
+        app=app,
+        operation=operation,
+        trigger=trigger,
+        state=RunState.QUEUED,
+        created_at=at,
+        type=str(document.get("type") or "") if operation == "create" else "",
+        actor=actor,
+        request=document,
+    )
 
 
 def failed(run: Run, error: HoldfastError, at: datetime) -> Run:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import secrets
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from holdfast.app import App
 from holdfast.catalog.catalog import Catalog
 from holdfast.errors import AppBusy, CatalogUnavailable, HoldfastError, Interrupted, RunNotFound
-from holdfast.model.run import Run, RunState, Trigger
+from holdfast.model.run import Run, Trigger
 from holdfast.runtime.cancel import CancelToken
 from holdfast.runtime.clock import Clock, SystemClock
 from holdfast.runtime.unforeseen import named
@@ -24,7 +23,7 @@ from holdfast.service.live import LiveRun, LiveRuns
 from holdfast.service.mirror import Mirror
 from holdfast.service.operations import operation_of
 from holdfast.service.outcome import Outcome
-from holdfast.service.recording import failed, reported
+from holdfast.service.recording import failed, new_run, reported
 from holdfast.service.schedule_settings import ScheduleSettings
 
 LOGGER = logging.getLogger("holdfast")
@@ -103,7 +102,7 @@ class Service:
             raise AppBusy(app=self.app_name, holder=self._busy_with())
         run: Run | None = None
         try:
-            run = self._new(operation, request, actor, trigger)
+            run = new_run(self.app_name, operation, request, self.now(), trigger=trigger, actor=actor)
             self.catalog.runs.add(run)
             live = self.live.begin(run.run_id, CancelToken())
             thread = threading.Thread(target=self._in_turn, args=(run, live), name=f"run-{run.run_id[:8]}")
@@ -174,20 +173,6 @@ class Service:
                 live.wait(_ENDING_S)
 
     # --- running -----------------------------------------------------------------------------------
-
-    def _new(self, operation: str, request: msgspec.Struct, actor: str, trigger: Trigger) -> Run:
-        document: dict[str, Any] = msgspec.to_builtins(request)
-        return Run(
-            run_id=secrets.token_hex(16),
-            app=self.app_name,
-            operation=operation,
-            trigger=trigger,
-            state=RunState.QUEUED,
-            created_at=self.now(),
-            type=str(document.get("type") or "") if operation == "create" else "",
-            actor=actor,
-            request=document,
-        )
 
     def _busy_with(self) -> str:
         going = [live.run_id for live in self.live]
