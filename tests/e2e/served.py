@@ -7,17 +7,20 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str) -> Iterator[tuple[str, str, subprocess.Popen[str]]]:
+def serving(
+    folder: Path, *arguments: str, env: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, str, subprocess.Popen[str]]]:
     """A server; gives its address, what it said besides, and its process."""
     with subprocess.Popen(
         [sys.executable, "-m", "holdfast", "serve", "--port", "0", *arguments],
         cwd=folder,
+        env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -13,8 +13,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -27,6 +25,7 @@ import pytest
 import requests
 
 from e2e.deployments import Machine, install, tree
+from e2e.served import serving
 from holdfast.errors import ArchiveNotWritten, DatabaseUnavailable, HoldfastError, NotEnoughSpace
 from holdfast.server.replies import failure
 from holdfast.testing.databases import DatabaseServer, mariadb_server
@@ -197,27 +196,12 @@ class Panel:
 
 
 @contextlib.contextmanager
-def serving(machine: Machine) -> Iterator[str]:
-    """`holdfast serve`, until the end; gives the address."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "holdfast", "serve", "--port", "0", "--no-schedule"],
-        cwd=machine.app,
-        env=machine.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        try:
-            found = re.search(r"http://[0-9.:]+", process.stdout.readline())
-            assert found is not None, process.stderr.read()
-            yield found[0]
-        finally:
-            os.kill(process.pid, signal.SIGTERM)
-            told = process.stderr.read()
-            assert process.wait(60) in (0, 143), told
-            assert "Traceback" not in told, told
+def panel_server(machine: Machine) -> Iterator[str]:
+    """The server of the example, until the end; gives the address."""
+    with serving(machine.app, "--no-schedule", env=machine.environment) as (address, _said, process):
+        yield address
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.wait(60) in (0, 143)
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +222,7 @@ def panel(tmp_path: Path, mariadb: DatabaseServer, request: pytest.FixtureReques
     url = f"mysql://{mariadb.user}:{secret}@{mariadb.host}:{mariadb.port}/{database}"
     machine.run(f"python generate_data.py '{url}' --comments 100 --media-kb 4")
     panel = Panel(machine, mariadb, database)
-    with serving(machine) as panel.address:
+    with panel_server(machine) as panel.address:
         yield panel
 
 
